@@ -1,0 +1,1 @@
+//! A test per requirement, runnable against any directory URL

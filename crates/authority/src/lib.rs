@@ -1,0 +1,1 @@
+//! Accounts, orders, authorizations, challenges: states, decisions, operations, and the ports

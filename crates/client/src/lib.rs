@@ -1,0 +1,1 @@
+//! An ACME client: account, order and challenge handles, solvers, files

@@ -1,0 +1,1 @@
+//! Certificates, certificate requests and names: build and read (RFC 5280, 2986)

@@ -1,0 +1,1 @@
+//! IP address identifiers (RFC 8738)
