@@ -1,0 +1,30 @@
+//! Accounts (RFC 8555 §7.1.2).
+
+use jiff::Timestamp;
+use jose::Jwk;
+use serde::{Deserialize, Serialize};
+
+use super::AccountId;
+
+/// A key and who answers for it. The key is the identity: it belongs to this account for ever (RFC 8555 §11.1).
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub id: AccountId,
+    pub key: Jwk,
+    pub contact: Vec<String>,
+    pub terms_of_service_agreed: bool,
+    pub state: AccountState,
+    pub created: Timestamp,
+    /// Counts the changes of the row; a commit names the one it was decided from.
+    pub version: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccountState {
+    Active,
+    /// By its holder (RFC 8555 §7.3.6); final.
+    Deactivated,
+    /// By the operator; final.
+    Revoked,
+}

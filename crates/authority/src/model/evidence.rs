@@ -1,0 +1,73 @@
+//! The record of what was seen.
+
+use std::net::{IpAddr, SocketAddr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Everything one attempt at validation observed, in the order it was observed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    pub method: String,
+    /// From where: `local`, later the name of a remote perspective.
+    pub perspective: String,
+    pub started: Timestamp,
+    pub finished: Timestamp,
+    pub observations: Vec<Observation>,
+}
+
+/// One thing seen. Texts that come from the network are bounded and escaped by whoever records them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "saw", rename_all = "kebab-case")]
+pub enum Observation {
+    /// A DNS answer, or its failure.
+    Resolved {
+        name: String,
+        #[serde(rename = "type")]
+        record_type: String,
+        resolver: String,
+        dnssec: DnssecStatus,
+        /// Presentation form, aliases on the way first.
+        answers: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// An address that policy forbids to dial.
+    Refused { address: IpAddr, rule: String },
+    Connected { address: SocketAddr },
+    NotConnected { address: SocketAddr, error: String },
+    /// An HTTP exchange: status, where it redirects, how the body begins.
+    Http {
+        url: String,
+        address: SocketAddr,
+        status: u16,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location: Option<String>,
+        body_start: String,
+    },
+    /// A TLS handshake with the facts that the decision rests on.
+    Tls {
+        address: SocketAddr,
+        server_name: String,
+        version: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alpn: Option<String>,
+        /// SHA-256 of the end-entity certificate, hex.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        certificate: Option<String>,
+    },
+    /// Something that failed in a way no other variant tells.
+    Failed { what: String },
+}
+
+/// What is known of an answer's authenticity (RFC 4035 §4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DnssecStatus {
+    Secure,
+    Insecure,
+    Bogus,
+    Indeterminate,
+    /// No validation was asked for.
+    Unchecked,
+}

@@ -1,0 +1,64 @@
+//! From a ready order to a signed certificate.
+
+use acme::Problem;
+use jiff::Timestamp;
+use pkix::{
+    certificate::Serial,
+    csr::CertificateRequest,
+};
+
+use super::BoxFuture;
+use crate::{identifier::Name, model::CertificateRecord};
+
+/// The issuing side: profiles, issuers, lint, signature.
+pub trait Issuance: Send + Sync {
+    /// Whether a profile of this name exists.
+    fn has_profile(&self, profile: &str) -> bool;
+
+    /// Builds and lints the bytes to be signed. Pure: nothing is stored, nothing is signed, and a refusal leaves the
+    /// order `ready`.
+    fn prepare(&self, request: &IssuanceRequest<'_>) -> Result<Planned, IssuanceFailure>;
+
+    /// Signs stored bytes after looking at them again (issuer present and not expired, lint). May be called twice for
+    /// the same record; the answer then certifies the same bytes. `Ok` is the certificate's DER.
+    fn sign<'a>(&'a self, record: &'a CertificateRecord, now: Timestamp) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>>;
+
+    /// The certificates above a leaf of this issuer, DER, nearest first; the root is left out.
+    fn chain(&self, issuer: &str) -> Option<Vec<Vec<u8>>>;
+}
+
+/// What a profile turns into bytes.
+#[derive(Debug)]
+pub struct IssuanceRequest<'a> {
+    pub profile: &'a str,
+    /// The order's names, in the order's sequence, with their general names.
+    pub names: &'a [(Name, pkix::name::GeneralName)],
+    pub csr: &'a CertificateRequest,
+    /// 19 bytes of randomness, not yet a serial.
+    pub serial_randomness: [u8; 19],
+    pub now: Timestamp,
+}
+
+/// Bytes that passed the lint.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    pub serial: Serial,
+    pub issuer: String,
+    pub to_be_signed: Vec<u8>,
+    pub not_after: Timestamp,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum IssuanceFailure {
+    /// The subscriber asked for something the profile does not give: becomes `badCSR`.
+    #[error("{0}")]
+    Refused(String),
+    /// The operator has to act, or it passes by itself; nothing was signed.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// A last look at an order's names between `ready` and PLAN: the place of CAA (RFC 8659) and whatever else may say no.
+pub trait PreIssuanceCheck: Send + Sync {
+    fn check<'a>(&'a self, names: &'a [Name]) -> BoxFuture<'a, Result<(), Problem>>;
+}

@@ -1,0 +1,14 @@
+//! What the authority needs of the world, as traits.
+
+mod issuance;
+mod runtime;
+mod store;
+mod validation;
+
+pub use issuance::{Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck};
+pub use runtime::{Changes, Runtime, Subject};
+pub use store::{Change, Claimed, Committed, IdKind, Store, StoreError};
+pub use validation::{Report, ValidationMethod, ValidationRequest};
+
+/// A future that can be sent between threads.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

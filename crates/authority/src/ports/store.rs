@@ -1,0 +1,106 @@
+//! The store: facts with versions in, conditional changes out.
+
+use std::{ops::Range, sync::Arc};
+
+use acme::{Identifier, Problem};
+use jiff::Timestamp;
+use jose::Thumbprint;
+use pkix::certificate::Serial;
+
+use super::BoxFuture;
+use crate::model::{
+    Account, AccountId, Authorization, AuthorizationId, CertificateId, CertificateRecord, Order, OrderFacts, OrderId,
+    Revocation,
+};
+
+/// Where everything is kept. A [`Committed::Done`] is on disk.
+pub trait Store: Send + Sync {
+    /// Numbers nobody has had and nobody else will get, also after a crash or a restore.
+    fn reserve(&self, kind: IdKind, count: u64) -> BoxFuture<'_, Result<Range<u64>, StoreError>>;
+
+    fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Arc<Account>>, StoreError>>;
+    fn account_by_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<Option<Arc<Account>>, StoreError>>;
+    fn order(&self, id: OrderId) -> BoxFuture<'_, Result<Option<OrderFacts>, StoreError>>;
+    fn authorization(&self, id: AuthorizationId) -> BoxFuture<'_, Result<Option<Arc<Authorization>>, StoreError>>;
+    fn certificate(&self, id: CertificateId) -> BoxFuture<'_, Result<Option<Arc<CertificateRecord>>, StoreError>>;
+    fn certificate_by_serial(&self, serial: Serial) -> BoxFuture<'_, Result<Option<Arc<CertificateRecord>>, StoreError>>;
+
+    /// Up to `limit` of an account's orders with a number greater than `after`, ascending.
+    fn orders_of(
+        &self,
+        account: AccountId,
+        after: OrderId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<OrderFacts>, StoreError>>;
+
+    /// Up to `limit` of an account's authorizations for an identifier, newest first, in whatever state.
+    fn authorizations_for(
+        &self,
+        account: AccountId,
+        identifier: Identifier,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<Authorization>>, StoreError>>;
+
+    /// Takes up to `limit` pieces of work whose due time and lease have passed, and leases them until `lease`.
+    fn claim(&self, now: Timestamp, lease: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, StoreError>>;
+
+    /// Makes a change, whole, if everything it was decided from still holds.
+    fn commit(&self, change: Change) -> BoxFuture<'_, Result<Committed, StoreError>>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IdKind {
+    Account,
+    Order,
+    Authorization,
+}
+
+/// Work left behind: by a crash, or because its time has come.
+#[derive(Clone, Debug)]
+pub enum Claimed {
+    /// `Processing`, with the lease already moved.
+    Validation(Arc<Authorization>),
+    /// `Planned`, with the lease already moved.
+    Issuance(Arc<CertificateRecord>),
+}
+
+/// One change of state. New rows carry version 0; a changed row carries its new content and the version it was
+/// decided from, and the store counts it up.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Conflict when the key already has an account.
+    CreateAccount(Account),
+    UpdateAccount(Account),
+    CreateOrder { order: Order, authorizations: Vec<Authorization> },
+    UpdateAuthorization(Authorization),
+    /// PLAN. Conditional on the account, the order and every authorization being at the given version, and on the
+    /// certificate's key being free.
+    Plan {
+        account: (AccountId, u32),
+        order: (OrderId, u32),
+        authorizations: Vec<(AuthorizationId, u32)>,
+        certificate: CertificateRecord,
+    },
+    /// COMPLETE: the signed bytes of a record that was `Planned` at this version.
+    Complete { id: CertificateId, version: u32, certificate: Vec<u8> },
+    /// A planned certificate that will not be signed: record abandoned, order failed, in one.
+    Abandon { id: CertificateId, version: u32, problem: Problem },
+    Revoke { id: CertificateId, version: u32, revocation: Revocation },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    Done,
+    /// Something changed since the decision. Nothing was written: load and decide again.
+    Conflict,
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It may or may not have been written: nothing may be promised.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// A row that cannot be true.
+    #[error("table {table}, row {row}: {what}")]
+    Corrupt { table: &'static str, row: String, what: String },
+}

@@ -1,0 +1,36 @@
+//! The moment "validation method": one way of proving control (RFC 8555 §8).
+
+use acme::{KeyAuthorization, Problem};
+
+use super::BoxFuture;
+use crate::{identifier::Name, model::Evidence};
+
+/// A way of proving control, registered at start. The base's own three and those of extensions are alike.
+pub trait ValidationMethod: Send + Sync {
+    /// The challenge type, for example `http-01`.
+    fn name(&self) -> &'static str;
+
+    /// Whether a challenge of this type is offered for the name.
+    fn offered_for(&self, name: &Name) -> bool;
+
+    /// Looks, once, and says what was seen. A failed validation is a result, not an error; the future ends within
+    /// a bound of its own and has no effect on anything but the network.
+    fn validate(&self, request: ValidationRequest) -> BoxFuture<'static, Report>;
+}
+
+/// What is to be proved.
+#[derive(Clone, Debug)]
+pub struct ValidationRequest {
+    pub name: Name,
+    pub token: String,
+    pub key_authorization: KeyAuthorization,
+}
+
+/// What one attempt found.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub evidence: Evidence,
+    pub verdict: Result<(), Problem>,
+    /// Of a failure: it may pass by itself (no connection, no answer), so trying again is worth it.
+    pub transient: bool,
+}
