@@ -17,7 +17,10 @@ pub struct Identifier {
 
 impl Identifier {
     pub fn new(kind: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { kind: kind.into(), value: value.into() }
+        Self {
+            kind: kind.into(),
+            value: value.into(),
+        }
     }
 
     pub fn dns(value: impl Into<String>) -> Self {

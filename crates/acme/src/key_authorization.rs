@@ -46,6 +46,9 @@ mod tests {
             key_authorization.as_str(),
             "DGyRejmCefe7v4NfDGDKfA.NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
         );
-        assert_eq!(key_authorization.dns_value(), "Bs72Q7B-BSSQo4oDjA2qBR07GB6sc3hiG9zqaqvHx7U");
+        assert_eq!(
+            key_authorization.dns_value(),
+            "Bs72Q7B-BSSQo4oDjA2qBR07GB6sc3hiG9zqaqvHx7U"
+        );
     }
 }

@@ -1,1 +1,154 @@
-//! Settings of the server and their documentation
+//! Settings of the server: one TOML file, every key documented here and nowhere else.
+//!
+//! In scope: reading and checking a file, and the page that documents it. Out of scope: what the settings lead to (the
+//! binary composes it) and the files they name.
+
+mod duration;
+mod page;
+mod settings;
+
+use std::{collections::BTreeMap, path::Path};
+
+pub use duration::Span;
+pub use page::page;
+use serde::{Deserialize, Serialize};
+pub use settings::{Acme, Admin, Database, Issuer, Profile, Server, Validation};
+
+/// A whole configuration. Unknown keys are refused.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    #[serde(default)]
+    pub admin: Admin,
+    #[serde(default)]
+    pub database: Database,
+    #[serde(default)]
+    pub acme: Acme,
+    #[serde(default)]
+    pub validation: Validation,
+    pub issuer: BTreeMap<String, Issuer>,
+    pub profile: BTreeMap<String, Profile>,
+    /// Each extension reads its own table.
+    #[serde(default)]
+    pub extensions: BTreeMap<String, toml::Table>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{file} cannot be read: {error}")]
+    Unreadable { file: String, error: std::io::Error },
+    #[error("{file}: {what}")]
+    Wrong { file: String, what: String },
+}
+
+impl Config {
+    /// Reads a file; relative paths in it are left as they stand, relative to the file's folder.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file).map_err(|error| ConfigError::Unreadable {
+            file: name.clone(),
+            error,
+        })?;
+        Self::parse(&text).map_err(|what| ConfigError::Wrong { file: name, what })
+    }
+
+    /// `Err` is a sentence that names the key.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let deserializer = toml::Deserializer::parse(text).map_err(|error| error.to_string())?;
+        let config: Self = serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            let what = error.into_inner().to_string();
+            if path == "." { what } else { format!("{path}: {what}") }
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+
+    /// What no single key can know.
+    fn check(&self) -> Result<(), String> {
+        if !self.server.external_url.starts_with("https://") {
+            let seen = &self.server.external_url;
+            return Err(format!(
+                "server.external_url: {seen:?} does not begin with https:// (RFC 8555 §6.1)"
+            ));
+        }
+        if let Some(url) = &self.server.public_http
+            && !url.starts_with("http://")
+        {
+            return Err(format!(
+                "server.public_http: {url:?} does not begin with http:// (CRLs and issuers are fetched plainly)"
+            ));
+        }
+        if !self.profile.contains_key(&self.acme.default_profile) {
+            let name = &self.acme.default_profile;
+            return Err(format!("acme.default_profile: there is no [profile.{name}]"));
+        }
+        for (name, profile) in &self.profile {
+            if !self.issuer.contains_key(&profile.issuer) {
+                return Err(format!(
+                    "profile.{name}.issuer: there is no [issuer.{}]",
+                    profile.issuer
+                ));
+            }
+            if profile.lifetime.seconds() <= profile.backdate.seconds() {
+                return Err(format!("profile.{name}.lifetime: it is not longer than backdate"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"
+        [server]
+        listen = "127.0.0.1:14000"
+        external_url = "https://localhost:14000"
+        [issuer.issuing]
+        certificate = "issuing.pem"
+        key = "issuing.key"
+        [profile.default]
+        issuer = "issuing"
+    "#;
+
+    #[test]
+    fn a_small_file_gets_every_default_and_survives_being_written_out() {
+        let config = Config::parse(SMALL).unwrap();
+        assert_eq!(config.validation.http_port, 80);
+        let again = Config::parse(&config.to_toml().unwrap()).unwrap();
+        assert_eq!(again.to_toml().unwrap(), config.to_toml().unwrap());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        for (wrong, named) in [
+            ("[server]\nlisten_on = 1", "listen_on"),
+            ("[servr]\n", "servr"),
+            ("[validation]\nhttp_port = 70000", "validation.http_port"),
+            ("[acme]\norder_lifetime = \"soon\"", "acme.order_lifetime"),
+        ] {
+            let (section, rest) = wrong.split_once('\n').unwrap();
+            let text = match SMALL.find(section) {
+                Some(at) => format!("{}{section}\n{rest}{}", &SMALL[..at], &SMALL[at + section.len()..]),
+                None => format!("{SMALL}\n{wrong}"),
+            };
+            let error = Config::parse(&text).unwrap_err();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_that_point_nowhere_are_refused() {
+        let error = Config::parse(&SMALL.replace("issuer = \"issuing\"", "issuer = \"other\"")).unwrap_err();
+        assert!(error.contains("[issuer.other]"), "{error}");
+        let error = Config::parse(&SMALL.replace("https://", "http://")).unwrap_err();
+        assert!(error.contains("external_url"), "{error}");
+    }
+}

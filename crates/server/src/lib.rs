@@ -1,1 +1,29 @@
-//! The HTTP front: the gate for JWS, one file per resource, problem documents, links, nonces
+//! The HTTP front of an ACME server (RFC 8555 §6, §7).
+//!
+//! In scope: one gate through which every signed request passes ([`gate`]), one place for links ([`links`]), one for
+//! problem documents ([`problem`]), one file for each resource ([`resource`]), nonces that cost no storage ([`nonce`]).
+//! Out of scope: what a request leads to (the `authority` decides), rows (`storage`, which this crate never names).
+
+mod admin;
+mod front;
+mod gate;
+mod links;
+mod listener;
+mod nonce;
+mod problem;
+mod public;
+mod reply;
+mod resource;
+mod seal;
+mod waiting;
+mod worker;
+
+pub use admin::Admin;
+pub use front::{Front, Options};
+pub use links::{Links, Resource};
+pub use listener::{Listener, TlsIdentity};
+pub use nonce::{NonceError, Nonces};
+pub use public::PublicFiles;
+pub use seal::Seal;
+pub use waiting::Waiting;
+pub use worker::work;

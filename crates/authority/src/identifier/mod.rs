@@ -45,7 +45,11 @@ pub struct Name {
 impl Name {
     /// For identifier types; everybody else gets a name by having it admitted.
     pub fn admitted(identifier: Identifier, base: Identifier, target: Target) -> Self {
-        Self { identifier, base, target }
+        Self {
+            identifier,
+            base,
+            target,
+        }
     }
 
     pub fn identifier(&self) -> &Identifier {

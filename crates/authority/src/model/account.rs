@@ -5,6 +5,7 @@ use jose::Jwk;
 use serde::{Deserialize, Serialize};
 
 use super::AccountId;
+use crate::Refusal;
 
 /// A key and who answers for it. The key is the identity: it belongs to this account for ever (RFC 8555 §11.1).
 #[derive(Clone, Debug)]
@@ -17,6 +18,17 @@ pub struct Account {
     pub created: Timestamp,
     /// Counts the changes of the row; a commit names the one it was decided from.
     pub version: u32,
+}
+
+impl Account {
+    /// RFC 8555 §7.3.6: a deactivated account's key opens nothing any more.
+    pub fn require_active(&self) -> Result<(), Refusal> {
+        if self.state == AccountState::Active {
+            Ok(())
+        } else {
+            Err(Refusal::AccountInactive)
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

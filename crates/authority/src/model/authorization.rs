@@ -94,9 +94,9 @@ impl Authorization {
             AuthorizationState::Processing { response, error, .. } if response.challenge == index => {
                 (ChallengeStatus::Processing, None, error.as_ref())
             }
-            AuthorizationState::Valid { response, validated, .. } if response.challenge == index => {
-                (ChallengeStatus::Valid, Some(*validated), None)
-            }
+            AuthorizationState::Valid {
+                response, validated, ..
+            } if response.challenge == index => (ChallengeStatus::Valid, Some(*validated), None),
             AuthorizationState::Invalid { response, problem, .. } if response.challenge == index => {
                 (ChallengeStatus::Invalid, None, Some(problem))
             }

@@ -33,9 +33,17 @@ pub enum Observation {
         error: Option<String>,
     },
     /// An address that policy forbids to dial.
-    Refused { address: IpAddr, rule: String },
-    Connected { address: SocketAddr },
-    NotConnected { address: SocketAddr, error: String },
+    Refused {
+        address: IpAddr,
+        rule: String,
+    },
+    Connected {
+        address: SocketAddr,
+    },
+    NotConnected {
+        address: SocketAddr,
+        error: String,
+    },
     /// An HTTP exchange: status, where it redirects, how the body begins.
     Http {
         url: String,
@@ -57,7 +65,9 @@ pub enum Observation {
         certificate: Option<String>,
     },
     /// Something that failed in a way no other variant tells.
-    Failed { what: String },
+    Failed {
+        what: String,
+    },
 }
 
 /// What is known of an answer's authenticity (RFC 4035 §4.3).

@@ -50,7 +50,11 @@ impl OrderFacts {
             .authorizations
             .iter()
             .all(|authorization| authorization.status(now) == AuthorizationStatus::Valid);
-        if ready { OrderStatus::Ready } else { OrderStatus::Pending }
+        if ready {
+            OrderStatus::Ready
+        } else {
+            OrderStatus::Pending
+        }
     }
 
     /// Why the order is invalid, `None` when it is not.
@@ -71,12 +75,18 @@ impl OrderFacts {
                 }
             });
         }
-        Some(Problem::new(ProblemType::Malformed, format!("the order expired at {}", self.order.expires)))
+        Some(Problem::new(
+            ProblemType::Malformed,
+            format!("the order expired at {}", self.order.expires),
+        ))
     }
 
     fn broken_authorization(&self, now: Timestamp) -> Option<&Authorization> {
         self.authorizations.iter().map(Arc::as_ref).find(|authorization| {
-            !matches!(authorization.status(now), AuthorizationStatus::Valid | AuthorizationStatus::Pending)
+            !matches!(
+                authorization.status(now),
+                AuthorizationStatus::Valid | AuthorizationStatus::Pending
+            )
         })
     }
 }

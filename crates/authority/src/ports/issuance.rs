@@ -2,10 +2,7 @@
 
 use acme::Problem;
 use jiff::Timestamp;
-use pkix::{
-    certificate::Serial,
-    csr::CertificateRequest,
-};
+use pkix::{certificate::Serial, csr::CertificateRequest};
 
 use super::BoxFuture;
 use crate::{identifier::Name, model::CertificateRecord};
@@ -21,7 +18,11 @@ pub trait Issuance: Send + Sync {
 
     /// Signs stored bytes after looking at them again (issuer present and not expired, lint). May be called twice for
     /// the same record; the answer then certifies the same bytes. `Ok` is the certificate's DER.
-    fn sign<'a>(&'a self, record: &'a CertificateRecord, now: Timestamp) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>>;
+    fn sign<'a>(
+        &'a self,
+        record: &'a CertificateRecord,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>>;
 
     /// The certificates above a leaf of this issuer, DER, nearest first; the root is left out.
     fn chain(&self, issuer: &str) -> Option<Vec<Vec<u8>>>;

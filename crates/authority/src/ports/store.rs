@@ -23,7 +23,10 @@ pub trait Store: Send + Sync {
     fn order(&self, id: OrderId) -> BoxFuture<'_, Result<Option<OrderFacts>, StoreError>>;
     fn authorization(&self, id: AuthorizationId) -> BoxFuture<'_, Result<Option<Arc<Authorization>>, StoreError>>;
     fn certificate(&self, id: CertificateId) -> BoxFuture<'_, Result<Option<Arc<CertificateRecord>>, StoreError>>;
-    fn certificate_by_serial(&self, serial: Serial) -> BoxFuture<'_, Result<Option<Arc<CertificateRecord>>, StoreError>>;
+    fn certificate_by_serial(
+        &self,
+        serial: Serial,
+    ) -> BoxFuture<'_, Result<Option<Arc<CertificateRecord>>, StoreError>>;
 
     /// Up to `limit` of an account's orders with a number greater than `after`, ascending.
     fn orders_of(
@@ -71,7 +74,10 @@ pub enum Change {
     /// Conflict when the key already has an account.
     CreateAccount(Account),
     UpdateAccount(Account),
-    CreateOrder { order: Order, authorizations: Vec<Authorization> },
+    CreateOrder {
+        order: Order,
+        authorizations: Vec<Authorization>,
+    },
     UpdateAuthorization(Authorization),
     /// PLAN. Conditional on the account, the order and every authorization being at the given version, and on the
     /// certificate's key being free.
@@ -82,10 +88,22 @@ pub enum Change {
         certificate: CertificateRecord,
     },
     /// COMPLETE: the signed bytes of a record that was `Planned` at this version.
-    Complete { id: CertificateId, version: u32, certificate: Vec<u8> },
+    Complete {
+        id: CertificateId,
+        version: u32,
+        certificate: Vec<u8>,
+    },
     /// A planned certificate that will not be signed: record abandoned, order failed, in one.
-    Abandon { id: CertificateId, version: u32, problem: Problem },
-    Revoke { id: CertificateId, version: u32, revocation: Revocation },
+    Abandon {
+        id: CertificateId,
+        version: u32,
+        problem: Problem,
+    },
+    Revoke {
+        id: CertificateId,
+        version: u32,
+        revocation: Revocation,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,5 +120,9 @@ pub enum StoreError {
     Unavailable(String),
     /// A row that cannot be true.
     #[error("table {table}, row {row}: {what}")]
-    Corrupt { table: &'static str, row: String, what: String },
+    Corrupt {
+        table: &'static str,
+        row: String,
+        what: String,
+    },
 }

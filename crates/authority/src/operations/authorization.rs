@@ -1,0 +1,51 @@
+//! Reading and deactivating an authorization (RFC 8555 §7.5, §7.5.2).
+
+use std::sync::Arc;
+
+use super::Authority;
+use crate::{
+    Failure, Refusal,
+    model::{Account, Authorization, AuthorizationId, AuthorizationState},
+    ports::{Change, Committed, Subject},
+};
+
+impl Authority {
+    pub async fn authorization(&self, account: &Account, id: AuthorizationId) -> Result<Arc<Authorization>, Failure> {
+        match self.store.authorization(id).await? {
+            Some(authorization) if authorization.account == account.id => Ok(authorization),
+            _ => Err(Refusal::NotFound.into()),
+        }
+    }
+
+    /// Gives the right up. What is already final stays as it is.
+    pub async fn deactivate_authorization(
+        &self,
+        account: &Account,
+        id: AuthorizationId,
+    ) -> Result<Arc<Authorization>, Failure> {
+        loop {
+            let authorization = self.authorization(account, id).await?;
+            if !can_be_deactivated(&authorization.state) {
+                return Ok(authorization);
+            }
+            let changed = Authorization {
+                state: AuthorizationState::Deactivated,
+                ..(*authorization).clone()
+            };
+            if self.store.commit(Change::UpdateAuthorization(changed.clone())).await? == Committed::Done {
+                self.changes.changed(Subject::Authorization(id));
+                return Ok(Arc::new(Authorization {
+                    version: changed.version + 1,
+                    ..changed
+                }));
+            }
+        }
+    }
+}
+
+fn can_be_deactivated(state: &AuthorizationState) -> bool {
+    match state {
+        AuthorizationState::Pending | AuthorizationState::Processing { .. } | AuthorizationState::Valid { .. } => true,
+        AuthorizationState::Invalid { .. } | AuthorizationState::Deactivated | AuthorizationState::Revoked => false,
+    }
+}

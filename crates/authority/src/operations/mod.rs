@@ -1,0 +1,118 @@
+//! Every operation of the protocol, one file each: load, decide (pure), commit; again on conflict.
+
+mod account;
+mod authorization;
+mod finalize;
+mod issue;
+mod new_account;
+mod new_order;
+mod orders;
+mod respond;
+mod resume;
+mod revoke;
+mod validate;
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+pub use revoke::Requester;
+
+use crate::{
+    Registry,
+    ports::{Changes, Issuance, Runtime, Store},
+};
+
+/// One authority: facts and the rules it lives by. Cheap to clone.
+#[derive(Clone)]
+pub struct Authority {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) changes: Arc<dyn Changes>,
+    pub(crate) issuance: Arc<dyn Issuance>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) policy: Arc<Policy>,
+}
+
+impl Authority {
+    pub fn new(
+        store: Arc<dyn Store>,
+        runtime: Arc<dyn Runtime>,
+        changes: Arc<dyn Changes>,
+        issuance: Arc<dyn Issuance>,
+        registry: Registry,
+        policy: Policy,
+    ) -> Self {
+        Self {
+            store,
+            runtime,
+            changes,
+            issuance,
+            registry: Arc::new(registry),
+            policy: Arc::new(policy),
+        }
+    }
+
+    /// The clock, to whole seconds: what protocol objects carry.
+    pub fn now(&self) -> Timestamp {
+        let now = self.runtime.now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub fn issuance(&self) -> &dyn Issuance {
+        &*self.issuance
+    }
+}
+
+/// The operator's choices.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// How long an order and its pending authorizations may be worked on.
+    pub order_lifetime: Duration,
+    /// How long a proof of control counts.
+    pub authorization_lifetime: Duration,
+    pub identifiers_per_order: usize,
+    /// URL of the terms that newAccount must agree to.
+    pub terms_of_service: Option<String>,
+    /// The profile of orders that name none.
+    pub default_profile: String,
+    /// How long a challenge response waits for its validation before it answers `processing`.
+    pub validation_wait: Duration,
+    /// Attempts at a validation whose failure may pass by itself (RFC 8555 §8.2).
+    pub validation_attempts: u32,
+    pub validation_retry: Duration,
+    /// How long one node may work on a piece of work before another takes it.
+    pub lease: Duration,
+    /// How long after PLAN a certificate may still be signed.
+    pub issuance_limit: Duration,
+    /// SHA-256 of SubjectPublicKeyInfo: keys that get neither account nor certificate.
+    pub blocked_keys: HashSet<[u8; 32]>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        const DAY: u64 = 24 * 60 * 60;
+        Self {
+            order_lifetime: Duration::from_secs(7 * DAY),
+            authorization_lifetime: Duration::from_secs(30 * DAY),
+            identifiers_per_order: 100,
+            terms_of_service: None,
+            default_profile: "default".to_owned(),
+            validation_wait: Duration::from_millis(50),
+            validation_attempts: 3,
+            validation_retry: Duration::from_secs(5),
+            lease: Duration::from_secs(60),
+            issuance_limit: Duration::from_secs(600),
+            blocked_keys: HashSet::new(),
+        }
+    }
+}
+
+/// `now + duration`; a clock at the end of time stays there.
+pub(crate) fn later(now: Timestamp, duration: Duration) -> Timestamp {
+    now.checked_add(duration).unwrap_or(Timestamp::MAX)
+}

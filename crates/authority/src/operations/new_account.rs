@@ -1,0 +1,71 @@
+//! newAccount (RFC 8555 §7.3).
+
+use std::sync::Arc;
+
+use acme::NewAccount;
+use jose::Jwk;
+
+use super::{Authority, Policy, account::check_contacts};
+use crate::{
+    Failure, Refusal,
+    model::{Account, AccountId, AccountState},
+    ports::{Change, Committed, IdKind},
+};
+
+impl Authority {
+    /// The account of a key, and whether it was made just now.
+    pub async fn new_account(&self, key: Jwk, request: NewAccount) -> Result<(Arc<Account>, bool), Failure> {
+        loop {
+            let existing = self.store.account_by_key(key.thumbprint()).await?;
+            if let Some(existing) = admit_existing(existing)? {
+                return Ok((existing, false));
+            }
+            let contact = admit_new(&key, &request, &self.policy)?;
+            let account = Account {
+                id: AccountId(self.store.reserve(IdKind::Account, 1).await?.start),
+                key: key.clone(),
+                contact,
+                terms_of_service_agreed: request.terms_of_service_agreed == Some(true),
+                state: AccountState::Active,
+                created: self.now(),
+                version: 0,
+            };
+            match self.store.commit(Change::CreateAccount(account.clone())).await? {
+                Committed::Done => return Ok((Arc::new(account), true)),
+                Committed::Conflict => continue,
+            }
+        }
+    }
+}
+
+/// A key has one account for ever: an inactive one is neither handed out nor replaced (RFC 8555 §11.1).
+fn admit_existing(existing: Option<Arc<Account>>) -> Result<Option<Arc<Account>>, Refusal> {
+    match existing {
+        Some(account) if account.state != AccountState::Active => Err(Refusal::AccountInactive),
+        other => Ok(other),
+    }
+}
+
+fn admit_new(key: &Jwk, request: &NewAccount, policy: &Policy) -> Result<Vec<String>, Refusal> {
+    if request.only_return_existing {
+        return Err(Refusal::AccountDoesNotExist);
+    }
+    let public_key = pkix::key::SubjectPublicKey::from_spki_der(&key.to_spki_der())
+        .map_err(|error| Refusal::BadPublicKey(format!("the account key is not acceptable: {error}")))?;
+    if let Some(weakness) = public_key.weakness() {
+        return Err(Refusal::BadPublicKey(format!(
+            "the account key is weak: {weakness}; generate another"
+        )));
+    }
+    if policy.blocked_keys.contains(&public_key.fingerprint()) {
+        return Err(Refusal::BadPublicKey(
+            "the account key is known to be compromised; generate another".into(),
+        ));
+    }
+    if let Some(terms) = &policy.terms_of_service
+        && request.terms_of_service_agreed != Some(true)
+    {
+        return Err(Refusal::TermsOfService(terms.clone()));
+    }
+    check_contacts(request.contact.as_deref().unwrap_or_default())
+}

@@ -1,0 +1,101 @@
+//! Responding to a challenge (RFC 8555 §7.5.1).
+
+use std::sync::Arc;
+
+use acme::AuthorizationStatus;
+use futures_util::future::{Either, select};
+use jiff::Timestamp;
+
+use super::{
+    Authority, later,
+    validate::{conclude, processing},
+};
+use crate::{
+    Failure, Refusal,
+    model::{Account, Authorization, AuthorizationState, ChallengeId, Response},
+};
+
+impl Authority {
+    /// Starts the validation and waits for it a short while. What comes back is valid, invalid, or processing with the
+    /// work written down.
+    pub async fn respond(&self, account: &Account, id: ChallengeId) -> Result<Arc<Authorization>, Failure> {
+        loop {
+            let authorization = self.authorization(account, id.authorization).await?;
+            let response = match decide(&authorization, account, id.index, self.now())? {
+                Decision::Show => return Ok(authorization),
+                Decision::RetryNow => {
+                    self.attempt(authorization.id).await?;
+                    return self.authorization(account, id.authorization).await;
+                }
+                Decision::Validate(response) => response,
+            };
+            let validation = self.validation(&authorization, &response)?;
+            let wait = self.runtime.sleep(self.policy.validation_wait);
+            let committed = match select(validation, wait).await {
+                Either::Left((report, _)) => {
+                    let state = conclude(&authorization, &response, report, &self.policy, self.runtime.now());
+                    self.change_authorization(&authorization, state).await?
+                }
+                Either::Right(((), validation)) => {
+                    let now = self.runtime.now();
+                    let state = processing(&response, now, later(now, self.policy.lease));
+                    let committed = self.change_authorization(&authorization, state).await?;
+                    if let Some(started) = &committed {
+                        self.conclude_later(Arc::clone(started), response, validation);
+                    }
+                    committed
+                }
+            };
+            if let Some(changed) = committed {
+                return Ok(changed);
+            }
+        }
+    }
+}
+
+enum Decision {
+    /// Nothing to do: decided already, or being worked on.
+    Show,
+    /// RFC 8555 §8.2: a response sent again asks for a try without waiting for the due time.
+    RetryNow,
+    Validate(Response),
+}
+
+fn decide(authorization: &Authorization, account: &Account, index: u8, now: Timestamp) -> Result<Decision, Refusal> {
+    if authorization.challenges.get(usize::from(index)).is_none() {
+        return Err(Refusal::NotFound);
+    }
+    match authorization.status(now) {
+        AuthorizationStatus::Valid | AuthorizationStatus::Invalid => return Ok(Decision::Show),
+        AuthorizationStatus::Pending => {}
+        status @ (AuthorizationStatus::Deactivated | AuthorizationStatus::Expired | AuthorizationStatus::Revoked) => {
+            let detail = format!("the authorization is {status:?} and cannot be answered; place a new order");
+            return Err(Refusal::Malformed(detail.to_lowercase()));
+        }
+    }
+    Ok(match &authorization.state {
+        AuthorizationState::Processing {
+            response,
+            lease,
+            evidence,
+            ..
+        } => {
+            let rested = evidence
+                .last()
+                .is_some_and(|last| later(last.finished, RETRY_REST) <= now);
+            if response.challenge == index && *lease <= now && rested {
+                Decision::RetryNow
+            } else {
+                Decision::Show
+            }
+        }
+        _ => Decision::Validate(Response {
+            challenge: index,
+            at: now,
+            thumbprint: account.key.thumbprint(),
+        }),
+    })
+}
+
+/// How soon after a failed attempt a client may ask for the next one.
+const RETRY_REST: std::time::Duration = std::time::Duration::from_secs(2);

@@ -1,0 +1,67 @@
+//! Taking up work that was left behind: by a crash, or by a node that went away.
+
+use std::sync::Arc;
+
+use acme::{Problem, ProblemType};
+
+use super::{Authority, later};
+use crate::{
+    Failure,
+    model::{AccountState, CertificateRecord},
+    ports::{Change, Claimed, Committed, Subject},
+};
+
+impl Authority {
+    /// Claims up to `limit` due pieces of work and does them; how many there were.
+    pub async fn resume(&self, limit: usize) -> Result<usize, Failure> {
+        let now = self.runtime.now();
+        let claimed = self.store.claim(now, later(now, self.policy.lease), limit).await?;
+        let count = claimed.len();
+        for work in claimed {
+            let authority = self.clone();
+            self.runtime.spawn(Box::pin(async move {
+                let done = match work {
+                    Claimed::Validation(authorization) => authority.attempt_leased(authorization).await,
+                    Claimed::Issuance(record) => authority.resume_issuance(record).await,
+                };
+                if let Err(failure) = done {
+                    tracing::warn!(%failure, "claimed work was not done; it comes back when its lease ends");
+                }
+            }));
+        }
+        Ok(count)
+    }
+
+    /// Decides again whether a planned certificate may be signed, then signs the stored bytes or abandons them.
+    async fn resume_issuance(&self, record: Arc<CertificateRecord>) -> Result<(), Failure> {
+        match self.reason_to_abandon(&record).await? {
+            None => self.sign_and_complete(record).await,
+            Some(why) => {
+                let problem = Problem::new(ProblemType::ServerInternal, why);
+                let abandon = Change::Abandon {
+                    id: record.id,
+                    version: record.version,
+                    problem,
+                };
+                if self.store.commit(abandon).await? == Committed::Done {
+                    tracing::warn!(order = %record.id.order, serial = %record.serial, "abandoned");
+                    self.changes.changed(Subject::Order(record.id.order));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn reason_to_abandon(&self, record: &CertificateRecord) -> Result<Option<String>, Failure> {
+        if later(record.planned, self.policy.issuance_limit) <= self.runtime.now() {
+            return Ok(Some(
+                "the certificate could not be signed in time; place a new order".into(),
+            ));
+        }
+        let account = self.store.account(record.account).await?;
+        if account.is_none_or(|account| account.state != AccountState::Active) {
+            return Ok(Some("the account is no longer active".into()));
+        }
+        Ok(None)
+    }
+}

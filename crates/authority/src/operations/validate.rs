@@ -1,0 +1,213 @@
+//! From a response to a conclusion: running a validation, retrying it, writing down what it found.
+
+use std::sync::Arc;
+
+use acme::{Identifier, KeyAuthorization, Problem};
+use jiff::Timestamp;
+
+use super::{Authority, Policy, later};
+use crate::{
+    Failure,
+    model::{Authorization, AuthorizationId, AuthorizationState, Evidence, Response},
+    ports::{BoxFuture, Change, Committed, Report, Subject, ValidationRequest},
+};
+
+impl Authority {
+    /// Makes the attempt that is due for an authorization, if it is due and nobody is at it.
+    pub(super) async fn attempt(&self, id: AuthorizationId) -> Result<(), Failure> {
+        let Some(authorization) = self.store.authorization(id).await? else {
+            return Ok(());
+        };
+        let now = self.runtime.now();
+        let AuthorizationState::Processing { lease, .. } = &authorization.state else {
+            return Ok(());
+        };
+        if *lease > now {
+            return Ok(());
+        }
+        let mut state = authorization.state.clone();
+        if let AuthorizationState::Processing { lease, .. } = &mut state {
+            *lease = later(now, self.policy.lease);
+        }
+        match self.change_authorization(&authorization, state).await? {
+            Some(leased) => self.attempt_leased(leased).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Makes an attempt at an authorization whose lease is already ours.
+    pub(super) async fn attempt_leased(&self, authorization: Arc<Authorization>) -> Result<(), Failure> {
+        let AuthorizationState::Processing { response, .. } = &authorization.state else {
+            return Ok(());
+        };
+        let response = response.clone();
+        let report = self.validation(&authorization, &response)?.await;
+        self.conclude_with(&authorization, &response, report).await
+    }
+
+    /// Lets a validation that took longer than the response could wait run on.
+    pub(super) fn conclude_later(
+        &self,
+        authorization: Arc<Authorization>,
+        response: Response,
+        validation: BoxFuture<'static, Report>,
+    ) {
+        let authority = self.clone();
+        self.runtime.spawn(Box::pin(async move {
+            let report = validation.await;
+            if let Err(failure) = authority.conclude_with(&authorization, &response, report).await {
+                // The row is still `processing`: when its lease ends, the work is claimed again.
+                tracing::warn!(authorization = %authorization.id, %failure, "a validation's result was not stored");
+            }
+        }));
+    }
+
+    async fn conclude_with(
+        &self,
+        authorization: &Authorization,
+        response: &Response,
+        report: Report,
+    ) -> Result<(), Failure> {
+        let now = self.runtime.now();
+        let state = conclude(authorization, response, report, &self.policy, now);
+        if let Some(changed) = self.change_authorization(authorization, state).await?
+            && let AuthorizationState::Processing { due, .. } = changed.state
+        {
+            self.attempt_later(changed.id, due);
+        }
+        Ok(())
+    }
+
+    /// Hands the next attempt to this process at once; should it die, the due time in the row brings it back.
+    fn attempt_later(&self, id: AuthorizationId, due: Timestamp) {
+        let authority = self.clone();
+        let wait = due.duration_since(self.runtime.now()).try_into().unwrap_or_default();
+        self.runtime.spawn(Box::pin(async move {
+            authority.runtime.sleep(wait).await;
+            if let Err(failure) = authority.attempt(id).await {
+                tracing::warn!(authorization = %id, %failure, "an attempt at validation was not made");
+            }
+        }));
+    }
+
+    /// One look at the network, as the challenge's method does it.
+    pub(super) fn validation(
+        &self,
+        authorization: &Authorization,
+        response: &Response,
+    ) -> Result<BoxFuture<'static, Report>, Failure> {
+        let defect = |what: &str| Failure::Unavailable(format!("authorization {}: {what}", authorization.id));
+        let challenge = authorization
+            .challenges
+            .get(usize::from(response.challenge))
+            .ok_or_else(|| defect("its response names a challenge it does not have"))?;
+        let method = self
+            .registry
+            .method(&challenge.method)
+            .ok_or_else(|| defect("its challenge's method is no longer configured"))?;
+        let name = self
+            .registry
+            .admit(&as_ordered(authorization))
+            .map_err(|problem| defect(&problem.detail))?;
+        Ok(method.validate(ValidationRequest {
+            name,
+            token: challenge.token.clone(),
+            key_authorization: KeyAuthorization::new(&challenge.token, &response.thumbprint),
+        }))
+    }
+
+    /// Commits a new state; `None` when the authorization has changed since it was read.
+    pub(super) async fn change_authorization(
+        &self,
+        authorization: &Authorization,
+        state: AuthorizationState,
+    ) -> Result<Option<Arc<Authorization>>, Failure> {
+        let expires = match state {
+            AuthorizationState::Valid { .. } => later(self.now(), self.policy.authorization_lifetime),
+            _ => authorization.expires,
+        };
+        let changed = Authorization {
+            state,
+            expires,
+            ..authorization.clone()
+        };
+        if self.store.commit(Change::UpdateAuthorization(changed.clone())).await? == Committed::Conflict {
+            return Ok(None);
+        }
+        self.changes.changed(Subject::Authorization(changed.id));
+        Ok(Some(Arc::new(Authorization {
+            version: changed.version + 1,
+            ..changed
+        })))
+    }
+}
+
+/// The identifier as an order names it.
+fn as_ordered(authorization: &Authorization) -> Identifier {
+    let identifier = &authorization.identifier;
+    if authorization.wildcard {
+        Identifier::new(identifier.kind.clone(), format!("*.{}", identifier.value))
+    } else {
+        identifier.clone()
+    }
+}
+
+/// The state of an authorization whose validation has begun and will be concluded later.
+pub(super) fn processing(response: &Response, now: Timestamp, lease: Timestamp) -> AuthorizationState {
+    AuthorizationState::Processing {
+        response: response.clone(),
+        attempts: 0,
+        due: now,
+        lease,
+        error: None,
+        evidence: Vec::new(),
+    }
+}
+
+/// What a report makes of an authorization. A failure that may pass by itself is tried again (RFC 8555 §8.2).
+pub(super) fn conclude(
+    authorization: &Authorization,
+    response: &Response,
+    report: Report,
+    policy: &Policy,
+    now: Timestamp,
+) -> AuthorizationState {
+    let (attempts, earlier) = match &authorization.state {
+        AuthorizationState::Processing { attempts, error, .. } => (*attempts + 1, error.as_ref()),
+        _ => (1, None),
+    };
+    let mut evidence: Vec<Evidence> = authorization.evidence().to_vec();
+    evidence.push(report.evidence);
+    let response = response.clone();
+    match report.verdict {
+        Ok(()) => AuthorizationState::Valid {
+            response,
+            validated: now,
+            evidence,
+        },
+        Err(problem) if report.transient && attempts < policy.validation_attempts => AuthorizationState::Processing {
+            response,
+            attempts,
+            due: later(now, policy.validation_retry),
+            lease: now,
+            error: Some(after_attempts(problem, earlier)),
+            evidence,
+        },
+        Err(problem) => AuthorizationState::Invalid {
+            response,
+            problem: after_attempts(problem, earlier),
+            evidence,
+        },
+    }
+}
+
+/// The last attempt's problem, with one subproblem for each attempt when there were several.
+fn after_attempts(problem: Problem, earlier: Option<&Problem>) -> Problem {
+    let Some(earlier) = earlier else { return problem };
+    let mut attempts = match earlier.subproblems.as_slice() {
+        [] => vec![earlier.clone()],
+        attempts => attempts.to_vec(),
+    };
+    attempts.push(problem.clone());
+    problem.with_subproblems(attempts)
+}

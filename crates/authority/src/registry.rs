@@ -1,0 +1,95 @@
+//! What this authority knows how to name, prove and check: the base and every extension, registered at start.
+
+use std::sync::Arc;
+
+use acme::{Identifier, Problem, ProblemType};
+use pkix::name::GeneralName;
+
+use crate::{
+    identifier::{IdentifierType, Name, NameRefusal},
+    ports::{PreIssuanceCheck, ValidationMethod},
+};
+
+#[derive(Clone, Default)]
+pub struct Registry {
+    identifier_types: Vec<Arc<dyn IdentifierType>>,
+    methods: Vec<Arc<dyn ValidationMethod>>,
+    checks: Vec<Arc<dyn PreIssuanceCheck>>,
+}
+
+impl Registry {
+    pub fn add_identifier_type(&mut self, identifier_type: impl IdentifierType + 'static) {
+        self.identifier_types.push(Arc::new(identifier_type));
+    }
+
+    /// Challenges are offered in the sequence of registration: base methods first.
+    pub fn add_method(&mut self, method: Arc<dyn ValidationMethod>) {
+        self.methods.push(method);
+    }
+
+    pub fn add_check(&mut self, check: Arc<dyn PreIssuanceCheck>) {
+        self.checks.push(check);
+    }
+
+    pub fn identifier_types(&self) -> &[Arc<dyn IdentifierType>] {
+        &self.identifier_types
+    }
+
+    pub fn checks(&self) -> &[Arc<dyn PreIssuanceCheck>] {
+        &self.checks
+    }
+
+    pub fn method(&self, name: &str) -> Option<&Arc<dyn ValidationMethod>> {
+        self.methods.iter().find(|method| method.name() == name)
+    }
+
+    pub fn methods_for<'a>(&'a self, name: &'a Name) -> impl Iterator<Item = &'a Arc<dyn ValidationMethod>> {
+        self.methods.iter().filter(|method| method.offered_for(name))
+    }
+
+    /// Reads an identifier as it came. `Err` is a subproblem about it.
+    pub fn admit(&self, identifier: &Identifier) -> Result<Name, Problem> {
+        let Some(identifier_type) = self.of_kind(&identifier.kind) else {
+            let known: Vec<_> = self.identifier_types.iter().map(|t| t.kind()).collect();
+            let detail = format!(
+                "identifiers of type {:?} are not supported; {} are",
+                identifier.kind,
+                known.join(", ")
+            );
+            return Err(Problem::new(ProblemType::UnsupportedIdentifier, detail).about(identifier.clone()));
+        };
+        identifier_type.admit(&identifier.value).map_err(|refusal| {
+            let kind = match refusal {
+                NameRefusal::Malformed(_) => ProblemType::Malformed,
+                NameRefusal::Rejected(_) => ProblemType::RejectedIdentifier,
+            };
+            Problem::new(kind, refusal.to_string()).about(identifier.clone())
+        })
+    }
+
+    /// The place of an admitted name in a certificate. `None` when its type is no longer registered.
+    pub fn to_general_name(&self, name: &Name) -> Option<GeneralName> {
+        self.of_kind(&name.identifier().kind)
+            .map(|identifier_type| identifier_type.to_general_name(name))
+    }
+
+    /// The name that a general name stands for; `None` when no registered type has this form.
+    pub fn from_general_name(&self, general_name: &GeneralName) -> Option<Result<Name, NameRefusal>> {
+        self.identifier_types
+            .iter()
+            .find_map(|identifier_type| identifier_type.from_general_name(general_name))
+    }
+
+    /// The name that a common name stands for, in the first type that reads common names.
+    pub fn from_common_name(&self, common_name: &str) -> Option<Result<Name, NameRefusal>> {
+        self.identifier_types
+            .iter()
+            .find_map(|identifier_type| identifier_type.from_common_name(common_name))
+    }
+
+    fn of_kind(&self, kind: &str) -> Option<&Arc<dyn IdentifierType>> {
+        self.identifier_types
+            .iter()
+            .find(|identifier_type| identifier_type.kind() == kind)
+    }
+}

@@ -1,0 +1,214 @@
+//! Every section and key. The doc comments are the manual: `page` reads this very file.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Span;
+
+/// `[server]`: the ACME API.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Where the API listens, HTTPS.
+    pub listen: SocketAddr,
+    /// How clients reach it. Every URL handed out begins with this, whatever host or proxy a request came through.
+    pub external_url: String,
+    /// The API's own certificate chain, PEM.
+    #[serde(default = "tls_certificate")]
+    pub tls_certificate: PathBuf,
+    /// Its key, PKCS#8 PEM.
+    #[serde(default = "tls_key")]
+    pub tls_key: PathBuf,
+    /// Base of the plain-HTTP URLs (CRL, issuer certificate) that every certificate carries; without it certificates carry none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_http: Option<String>,
+    /// Where this server itself answers those URLs; leave it out when another web server does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_listen: Option<SocketAddr>,
+    /// Where other nodes on the same database reach this one to have its nonces checked; loopback or a private network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<SocketAddr>,
+    /// Folder for what this node keeps between runs (the nonce window of an orderly stop).
+    #[serde(default = "state")]
+    pub state: PathBuf,
+    /// How long a read of an order or authorization that is being worked on may wait for it.
+    #[serde(default = "hold")]
+    pub hold: Span,
+    /// Orders in one page of an account's list.
+    #[serde(default = "orders_per_page")]
+    pub orders_per_page: usize,
+}
+
+/// `[admin]`: health and metrics, plain HTTP, for the operator alone.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Where `/healthz`, `/readyz` and `/metrics` are answered.
+    pub listen: SocketAddr,
+}
+
+/// `[database]`: where everything is kept.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `sqlite:FILE` for one node, `postgres://USER:PASSWORD@HOST/NAME` for one or many.
+    pub url: String,
+}
+
+/// `[acme]`: what the directory says and what its orders live by.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Acme {
+    /// URL of terms that newAccount must agree to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terms_of_service: Option<String>,
+    /// URL of a page about this authority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub website: Option<String>,
+    /// The names by which CAA records mean this authority.
+    pub caa_identities: Vec<String>,
+    /// The profile of orders that name none.
+    pub default_profile: String,
+    /// How long an order may be worked on.
+    pub order_lifetime: Span,
+    /// How long a proof of control counts.
+    pub authorization_lifetime: Span,
+    /// The most identifiers in one order.
+    pub identifiers_per_order: usize,
+    /// File of SHA-256 fingerprints (hex, one a line) of SubjectPublicKeyInfo: keys that get neither account nor certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocked_keys: Option<PathBuf>,
+}
+
+/// `[validation]`: how control is proved.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Validation {
+    /// The port of http-01; anything but 80 is for tests and closed networks.
+    pub http_port: u16,
+    /// The port of tls-alpn-01; anything but 443 is for tests and closed networks.
+    pub tls_port: u16,
+    /// Recursive resolvers, tried in this sequence; empty means those of /etc/resolv.conf.
+    pub resolvers: Vec<SocketAddr>,
+    /// File of DNSSEC trust anchors (DNSKEY or DS records in zone file form); without it answers are not validated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_anchors: Option<PathBuf>,
+    /// Networks that may be dialled although they are private or reserved, for example `["10.0.0.0/8"]`.
+    pub allow_networks: Vec<ipnet::IpNet>,
+    /// How long a challenge response waits for its validation before it answers `processing`.
+    pub wait: Span,
+    /// Attempts at a validation whose failure may pass by itself.
+    pub attempts: u32,
+    /// Time between attempts.
+    pub retry_after: Span,
+}
+
+/// `[issuer.NAME]`: a CA certificate with its key.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// The CA certificate, PEM, followed by those above it up to the root, which may be left out.
+    pub certificate: PathBuf,
+    /// Its key, PKCS#8 PEM, mode 0600.
+    pub key: PathBuf,
+}
+
+/// `[profile.NAME]`: a recipe for certificates.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The issuer that signs.
+    pub issuer: String,
+    /// Time from notBefore to notAfter, both included.
+    #[serde(default = "lifetime")]
+    pub lifetime: Span,
+    /// How far notBefore lies in the past, for clocks that are behind.
+    #[serde(default = "backdate")]
+    pub backdate: Span,
+    /// Whether the first DNS name of at most 64 characters also stands in the subject.
+    #[serde(default)]
+    pub common_name: bool,
+    /// Whether the certificate may also authenticate TLS clients.
+    #[serde(default)]
+    pub client_auth: bool,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 14001)),
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:vidimus.db".to_owned(),
+        }
+    }
+}
+
+impl Default for Acme {
+    fn default() -> Self {
+        Self {
+            terms_of_service: None,
+            website: None,
+            caa_identities: Vec::new(),
+            default_profile: "default".to_owned(),
+            order_lifetime: span("7d"),
+            authorization_lifetime: span("30d"),
+            identifiers_per_order: 100,
+            blocked_keys: None,
+        }
+    }
+}
+
+impl Default for Validation {
+    fn default() -> Self {
+        Self {
+            http_port: 80,
+            tls_port: 443,
+            resolvers: Vec::new(),
+            trust_anchors: None,
+            allow_networks: Vec::new(),
+            wait: span("50ms"),
+            attempts: 3,
+            retry_after: span("5s"),
+        }
+    }
+}
+
+fn span(text: &str) -> Span {
+    text.parse()
+        .expect("invariant: defaults are written right, and a test reads them all")
+}
+
+fn tls_certificate() -> PathBuf {
+    "api.pem".into()
+}
+
+fn tls_key() -> PathBuf {
+    "api.key".into()
+}
+
+fn state() -> PathBuf {
+    ".".into()
+}
+
+fn hold() -> Span {
+    span("1s")
+}
+
+fn orders_per_page() -> usize {
+    100
+}
+
+fn lifetime() -> Span {
+    span("90d")
+}
+
+fn backdate() -> Span {
+    span("1h")
+}

@@ -1,0 +1,203 @@
+//! The one place that makes URLs and reads them.
+//!
+//! URLs begin with the configured external URL, whatever host or proxy a request came through (INCIDENTS T41). A path
+//! is read only in the very form in which it was made, so that comparing resources is comparing strings.
+
+use authority::model::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId};
+
+use crate::seal::{Kind, Seal, Sealed};
+
+/// Everything a URL of this server can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    Directory,
+    NewNonce,
+    NewAccount,
+    NewOrder,
+    RevokeCert,
+    KeyChange,
+    Account(AccountId),
+    /// The orders list of an account, after an order's number.
+    Orders(AccountId, OrderId),
+    Order(OrderId),
+    Finalize(OrderId),
+    Authorization(AuthorizationId),
+    Challenge(ChallengeId),
+    Certificate(CertificateId),
+}
+
+impl Resource {
+    /// The name in logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Directory => "directory",
+            Self::NewNonce => "new_nonce",
+            Self::NewAccount => "new_account",
+            Self::NewOrder => "new_order",
+            Self::RevokeCert => "revoke_cert",
+            Self::KeyChange => "key_change",
+            Self::Account(_) => "account",
+            Self::Orders(..) => "orders",
+            Self::Order(_) => "order",
+            Self::Finalize(_) => "finalize",
+            Self::Authorization(_) => "authorization",
+            Self::Challenge(_) => "challenge",
+            Self::Certificate(_) => "certificate",
+        }
+    }
+}
+
+pub struct Links {
+    /// Without a trailing slash, for example `https://ca.example:14000`.
+    base: String,
+    seal: Seal,
+}
+
+impl Links {
+    pub fn new(external_url: &str, seal: Seal) -> Self {
+        Self {
+            base: external_url.trim_end_matches('/').to_owned(),
+            seal,
+        }
+    }
+
+    pub fn url(&self, resource: Resource) -> String {
+        let base = &self.base;
+        match resource {
+            Resource::Directory => format!("{base}/directory"),
+            Resource::NewNonce => format!("{base}/acme/new-nonce"),
+            Resource::NewAccount => format!("{base}/acme/new-account"),
+            Resource::NewOrder => format!("{base}/acme/new-order"),
+            Resource::RevokeCert => format!("{base}/acme/revoke-cert"),
+            Resource::KeyChange => format!("{base}/acme/key-change"),
+            Resource::Account(AccountId(id)) => format!("{base}/acme/account/{}", self.id(Kind::Account, id, 0)),
+            Resource::Orders(AccountId(id), OrderId(0)) => {
+                format!("{base}/acme/orders/{}", self.id(Kind::Account, id, 0))
+            }
+            Resource::Orders(AccountId(id), OrderId(after)) => {
+                let page = self.id(Kind::OrdersPage, after, 0);
+                format!("{base}/acme/orders/{}/after/{page}", self.id(Kind::Account, id, 0))
+            }
+            Resource::Order(OrderId(id)) => format!("{base}/acme/order/{}", self.id(Kind::Order, id, 0)),
+            Resource::Finalize(OrderId(id)) => format!("{base}/acme/order/{}/finalize", self.id(Kind::Order, id, 0)),
+            Resource::Authorization(AuthorizationId(id)) => {
+                format!("{base}/acme/authorization/{}", self.id(Kind::Authorization, id, 0))
+            }
+            Resource::Challenge(ChallengeId { authorization, index }) => {
+                format!(
+                    "{base}/acme/challenge/{}",
+                    self.id(Kind::Challenge, authorization.0, u32::from(index))
+                )
+            }
+            Resource::Certificate(CertificateId { order, n }) => {
+                format!("{base}/acme/certificate/{}", self.id(Kind::Certificate, order.0, n))
+            }
+        }
+    }
+
+    /// What a request's path names; a query names nothing here.
+    pub fn read_path(&self, path: &str) -> Option<Resource> {
+        if path == "/directory" {
+            return Some(Resource::Directory);
+        }
+        let mut segments = path.strip_prefix("/acme/")?.split('/');
+        let (first, second, third, fourth) = (segments.next()?, segments.next(), segments.next(), segments.next());
+        if segments.next().is_some() {
+            return None;
+        }
+        Some(match (first, second, third, fourth) {
+            ("new-nonce", None, ..) => Resource::NewNonce,
+            ("new-account", None, ..) => Resource::NewAccount,
+            ("new-order", None, ..) => Resource::NewOrder,
+            ("revoke-cert", None, ..) => Resource::RevokeCert,
+            ("key-change", None, ..) => Resource::KeyChange,
+            ("account", Some(id), None, _) => Resource::Account(AccountId(self.number(Kind::Account, id)?)),
+            ("orders", Some(id), None, _) => Resource::Orders(AccountId(self.number(Kind::Account, id)?), OrderId(0)),
+            ("orders", Some(id), Some("after"), Some(page)) => Resource::Orders(
+                AccountId(self.number(Kind::Account, id)?),
+                OrderId(self.number(Kind::OrdersPage, page)?),
+            ),
+            ("order", Some(id), None, _) => Resource::Order(OrderId(self.number(Kind::Order, id)?)),
+            ("order", Some(id), Some("finalize"), None) => Resource::Finalize(OrderId(self.number(Kind::Order, id)?)),
+            ("authorization", Some(id), None, _) => {
+                Resource::Authorization(AuthorizationId(self.number(Kind::Authorization, id)?))
+            }
+            ("challenge", Some(id), None, _) => {
+                let Sealed { number, extra } = self.seal.open(Kind::Challenge, id)?;
+                let authorization = AuthorizationId(number);
+                Resource::Challenge(ChallengeId {
+                    authorization,
+                    index: extra.try_into().ok()?,
+                })
+            }
+            ("certificate", Some(id), None, _) => {
+                let Sealed { number, extra } = self.seal.open(Kind::Certificate, id)?;
+                Resource::Certificate(CertificateId {
+                    order: OrderId(number),
+                    n: extra,
+                })
+            }
+            _ => return None,
+        })
+    }
+
+    /// What a whole URL names, exactly as it was handed out.
+    pub fn read_url(&self, url: &str) -> Option<Resource> {
+        self.read_path(url.strip_prefix(&self.base)?)
+    }
+
+    fn id(&self, kind: Kind, number: u64, extra: u32) -> String {
+        self.seal.seal(kind, Sealed { number, extra })
+    }
+
+    fn number(&self, kind: Kind, text: &str) -> Option<u64> {
+        let sealed = self.seal.open(kind, text)?;
+        (sealed.extra == 0).then_some(sealed.number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_resource() -> Vec<Resource> {
+        let (account, order, authorization) = (AccountId(1), OrderId(2), AuthorizationId(3));
+        vec![
+            Resource::Directory,
+            Resource::NewNonce,
+            Resource::NewAccount,
+            Resource::NewOrder,
+            Resource::RevokeCert,
+            Resource::KeyChange,
+            Resource::Account(account),
+            Resource::Orders(account, OrderId(0)),
+            Resource::Orders(account, order),
+            Resource::Order(order),
+            Resource::Finalize(order),
+            Resource::Authorization(authorization),
+            Resource::Challenge(ChallengeId {
+                authorization,
+                index: 2,
+            }),
+            Resource::Certificate(CertificateId { order, n: 0 }),
+        ]
+    }
+
+    #[test]
+    fn what_is_made_is_read_and_nothing_near_it() {
+        let links = Links::new("https://ca.example/", Seal::new(&[1; 32]));
+        for resource in every_resource() {
+            let url = links.url(resource);
+            assert_eq!(links.read_url(&url), Some(resource), "{url}");
+            for near in [
+                format!("{url}/"),
+                format!("{url}?x"),
+                format!("{url}x"),
+                url.replace("https", "http"),
+            ] {
+                assert_ne!(links.read_url(&near), Some(resource), "{near}");
+            }
+        }
+        assert_eq!(links.read_url("https://other.example/directory"), None);
+    }
+}

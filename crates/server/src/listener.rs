@@ -1,0 +1,148 @@
+//! The listeners: TLS with HTTP/1.1 and HTTP/2 for the API, plain HTTP for what must be plain.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use tokio_rustls::TlsAcceptor;
+
+/// A bound port with its protocol.
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+/// The certificate chain of the API, leaf first, and its key in PKCS#8.
+pub struct TlsIdentity {
+    pub chain: Vec<Vec<u8>>,
+    pub key: Vec<u8>,
+}
+
+impl Listener {
+    pub async fn https(address: SocketAddr, identity: TlsIdentity) -> io::Result<Self> {
+        let chain = identity.chain.into_iter().map(CertificateDer::from).collect();
+        let key = PrivateKeyDer::Pkcs8(identity.key.into());
+        let mut config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self {
+            tcp: bind(address).await?,
+            tls: Some(TlsAcceptor::from(Arc::new(config))),
+        })
+    }
+
+    pub async fn http(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self {
+            tcp: bind(address).await?,
+            tls: None,
+        })
+    }
+
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// Serves until `stop` turns true, then lets what has begun finish, within a bound.
+    pub async fn serve<H>(self, handle: H, mut stop: watch::Receiver<bool>)
+    where
+        H: AsyncHandler + Clone + Send + Sync + 'static,
+    {
+        let graceful = GracefulShutdown::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.tcp.accept() => accepted,
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors, or a connection that was gone before it was taken: neither ends the server.
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let _ = stream.set_nodelay(true);
+            let (handle, watcher, tls) = (handle.clone(), graceful.watcher(), self.tls.clone());
+            tokio::spawn(async move {
+                if let Some(acceptor) = tls {
+                    match tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
+                        Ok(Ok(stream)) => converse(stream, handle, watcher).await,
+                        Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
+                        Err(_) => tracing::debug!("no TLS handshake in time"),
+                    }
+                } else {
+                    converse::<TcpStream, H>(stream, handle, watcher).await;
+                }
+            });
+        }
+        drop(self.tcp);
+        let _ = tokio::time::timeout(DRAIN_LIMIT, graceful.shutdown()).await;
+    }
+}
+
+/// A request in, an answer out; never an error.
+pub trait AsyncHandler {
+    fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+}
+
+impl AsyncHandler for Arc<crate::Front> {
+    async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        crate::Front::handle(self, request).await
+    }
+}
+
+async fn converse<S, H>(stream: S, handle: H, watcher: hyper_util::server::graceful::Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: AsyncHandler + Clone + Send + Sync + 'static,
+{
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_LIMIT)
+        .max_buf_size(64 * 1024);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(16 * 1024)
+        .max_concurrent_streams(100);
+    let service = service_fn(move |request| {
+        let handle = handle.clone();
+        async move { Ok::<_, std::convert::Infallible>(handle.handle(request).await) }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| io::Error::new(error.kind(), format!("{address} cannot be listened on: {error}")))
+}
+
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// Also how long an idle connection is kept.
+const HEADER_LIMIT: Duration = Duration::from_secs(90);
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

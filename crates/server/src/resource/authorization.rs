@@ -1,0 +1,61 @@
+//! Authorizations (RFC 8555 §7.1.4, §7.5, §7.5.2).
+
+use std::sync::Arc;
+
+use authority::{
+    model::{Account, Authorization, AuthorizationId, AuthorizationState},
+    ports::Subject,
+};
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::challenge;
+use crate::{Front, gate::Signed, problem::Rejection, reply::Reply};
+
+/// The one thing that can be done to an authorization; other members are ignored.
+#[derive(Deserialize)]
+struct Update {
+    status: Option<String>,
+}
+
+pub async fn post(front: &Front, signed: Signed<Arc<Account>>, id: AuthorizationId) -> Result<Reply, Rejection> {
+    if signed.is_read() {
+        let read = || front.authority.authorization(&signed.signer, id);
+        let working_on =
+            |authorization: &Arc<Authorization>| is_running(front, authorization).then_some(Subject::Authorization(id));
+        let authorization = front.waiting.read_settled(front.options.hold, read, working_on).await?;
+        return Ok(show(front, &authorization));
+    }
+    let update: Update = signed.read()?;
+    if update.status.as_deref() != Some("deactivated") {
+        // Found first, so that only its owner learns that it exists.
+        front.authority.authorization(&signed.signer, id).await?;
+        let detail = "an authorization is read with the empty string, or given up with {\"status\": \"deactivated\"}";
+        return Err(Rejection::Payload(detail.into()));
+    }
+    Ok(show(
+        front,
+        &*front.authority.deactivate_authorization(&signed.signer, id).await?,
+    ))
+}
+
+/// Whether a validation runs right now, and is not merely due for another try later.
+pub fn is_running(front: &Front, authorization: &Authorization) -> bool {
+    matches!(authorization.state, AuthorizationState::Processing { lease, .. } if lease > front.authority.now())
+}
+
+fn show(front: &Front, authorization: &Authorization) -> Reply {
+    let now = front.authority.now();
+    let challenges = authorization.shown_challenges();
+    let object = acme::Authorization {
+        identifier: authorization.identifier.clone(),
+        status: authorization.status(now),
+        expires: Some(authorization.expires),
+        challenges: challenges
+            .filter_map(|index| challenge::object(front, authorization, index))
+            .collect(),
+        wildcard: authorization.wildcard,
+    };
+    let busy = matches!(authorization.state, AuthorizationState::Processing { .. });
+    Reply::json(StatusCode::OK, &object).retry_after(busy.then_some(1))
+}

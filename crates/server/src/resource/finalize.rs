@@ -1,0 +1,18 @@
+//! finalize (RFC 8555 §7.4).
+
+use std::sync::Arc;
+
+use acme::Finalize;
+use authority::model::{Account, OrderId};
+use http::StatusCode;
+
+use super::order;
+use crate::{Front, gate::Signed, problem::Rejection, reply::Reply};
+
+pub async fn post(front: &Front, signed: Signed<Arc<Account>>, id: OrderId) -> Result<Reply, Rejection> {
+    let request: Finalize = signed.read()?;
+    let csr = jose::base64url::decode(&request.csr)
+        .map_err(|error| Rejection::Payload(format!("\"csr\" is not base64url without padding: {error}")))?;
+    let facts = front.authority.finalize(&signed.signer, id, &csr).await?;
+    Ok(order::show(front, &facts, StatusCode::OK))
+}

@@ -1,0 +1,48 @@
+//! One file for each resource: what it takes, what it asks of the authority, what it answers.
+
+mod account;
+mod authorization;
+mod certificate;
+mod challenge;
+mod directory;
+mod finalize;
+pub mod new_account;
+mod new_nonce;
+mod new_order;
+mod order;
+mod orders;
+pub mod revoke_cert;
+
+use std::sync::Arc;
+
+use authority::model::Account;
+use http::Method;
+
+use crate::{Front, Resource, gate::Signed, problem::Rejection, reply::Reply};
+
+/// GET and HEAD, of the two resources that need no signature (RFC 8555 §6.3).
+pub fn read(front: &Front, resource: Resource, method: &Method) -> Reply {
+    if resource == Resource::NewNonce {
+        new_nonce::read(method)
+    } else {
+        directory::show(front)
+    }
+}
+
+/// POST signed by an account.
+pub async fn post(front: &Front, resource: Resource, signed: Signed<Arc<Account>>) -> Result<Reply, Rejection> {
+    match resource {
+        Resource::Directory => signed.require_read().map(|()| directory::show(front)),
+        Resource::NewNonce => signed.require_read().map(|()| new_nonce::read(&Method::GET)),
+        Resource::NewOrder => new_order::post(front, signed).await,
+        Resource::Account(id) => account::post(front, signed, id).await,
+        Resource::Orders(id, after) => orders::post(front, signed, id, after).await,
+        Resource::Order(id) => order::post(front, signed, id).await,
+        Resource::Finalize(id) => finalize::post(front, signed, id).await,
+        Resource::Authorization(id) => authorization::post(front, signed, id).await,
+        Resource::Challenge(id) => challenge::post(front, signed, id).await,
+        Resource::Certificate(id) => certificate::post(front, signed, id).await,
+        Resource::KeyChange => Err(Rejection::NotOffered("account key rollover (keyChange)")),
+        Resource::NewAccount | Resource::RevokeCert => Err(Rejection::NoSuchResource),
+    }
+}

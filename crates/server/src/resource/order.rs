@@ -1,0 +1,68 @@
+//! Orders (RFC 8555 §7.1.3).
+
+use std::sync::Arc;
+
+use acme::OrderStatus;
+use authority::{
+    model::{Account, AuthorizationState, OrderFacts, OrderId},
+    ports::Subject,
+};
+use http::StatusCode;
+
+use crate::{Front, Resource, gate::Signed, problem::Rejection, reply::Reply};
+
+pub async fn post(front: &Front, signed: Signed<Arc<Account>>, id: OrderId) -> Result<Reply, Rejection> {
+    signed.require_read()?;
+    let read = || front.authority.order(&signed.signer, id);
+    let working_on = |facts: &OrderFacts| working_on(front, facts);
+    let facts = front.waiting.read_settled(front.options.hold, read, working_on).await?;
+    Ok(show(front, &facts, StatusCode::OK))
+}
+
+/// What an order waits for on this server: its issuance, or a validation that runs.
+fn working_on(front: &Front, facts: &OrderFacts) -> Option<Subject> {
+    match facts.status(front.authority.now()) {
+        OrderStatus::Processing => Some(Subject::Order(facts.order.id)),
+        OrderStatus::Pending => {
+            let running = facts
+                .authorizations
+                .iter()
+                .find(|a| super::authorization::is_running(front, a))?;
+            Some(Subject::Authorization(running.id))
+        }
+        _ => None,
+    }
+}
+
+/// The order with its own URL in Location, which some clients look for on every answer about it.
+pub fn show(front: &Front, facts: &OrderFacts, status: StatusCode) -> Reply {
+    let now = front.authority.now();
+    let order = &facts.order;
+    let order_status = facts.status(now);
+    let certificate = (order_status == OrderStatus::Valid)
+        .then_some(facts.certificate.as_ref())
+        .flatten();
+    let validating = facts
+        .authorizations
+        .iter()
+        .any(|a| matches!(a.state, AuthorizationState::Processing { .. }));
+    let busy = order_status == OrderStatus::Processing || (order_status == OrderStatus::Pending && validating);
+    let object = acme::Order {
+        status: order_status,
+        expires: Some(order.expires),
+        identifiers: order.identifiers.clone(),
+        not_before: None,
+        not_after: None,
+        error: facts.error(now),
+        authorizations: order
+            .authorizations
+            .iter()
+            .map(|id| front.links.url(Resource::Authorization(*id)))
+            .collect(),
+        finalize: front.links.url(Resource::Finalize(order.id)),
+        certificate: certificate.map(|record| front.links.url(Resource::Certificate(record.id))),
+    };
+    Reply::json(status, &object)
+        .at(front.links.url(Resource::Order(order.id)))
+        .retry_after(busy.then_some(1))
+}

@@ -1,0 +1,88 @@
+//! One attempt at validation: what was seen so far, and how it ended.
+
+use std::sync::Arc;
+
+use acme::{Problem, ProblemType};
+use authority::{
+    model::{Evidence, Observation},
+    ports::Report,
+};
+use jiff::Timestamp;
+
+/// Where the times of evidence come from; composition hands in the world's clock.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// An attempt under way.
+pub struct Attempt {
+    method: &'static str,
+    clock: Clock,
+    started: Timestamp,
+    observations: Vec<Observation>,
+}
+
+impl Attempt {
+    pub fn begin(method: &'static str, clock: Clock) -> Self {
+        let started = clock();
+        Self {
+            method,
+            clock,
+            started,
+            observations: Vec::new(),
+        }
+    }
+
+    pub fn saw(&mut self, observation: Observation) {
+        self.observations.push(observation);
+    }
+
+    pub fn conclude(self, outcome: Result<(), Failure>) -> Report {
+        let evidence = Evidence {
+            method: self.method.to_owned(),
+            perspective: LOCAL.to_owned(),
+            started: self.started,
+            finished: (self.clock)(),
+            observations: self.observations,
+        };
+        match outcome {
+            Ok(()) => Report {
+                evidence,
+                verdict: Ok(()),
+                transient: false,
+            },
+            Err(Failure { problem, transient }) => Report {
+                evidence,
+                verdict: Err(problem),
+                transient,
+            },
+        }
+    }
+}
+
+/// Why control was not proved.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub problem: Problem,
+    /// It may pass by itself.
+    pub transient: bool,
+}
+
+impl Failure {
+    /// It stays until somebody changes something.
+    pub fn lasting(kind: ProblemType, detail: impl Into<String>) -> Self {
+        Self {
+            problem: Problem::new(kind, detail),
+            transient: false,
+        }
+    }
+
+    /// It may pass by itself.
+    pub fn passing(kind: ProblemType, detail: impl Into<String>) -> Self {
+        Self {
+            problem: Problem::new(kind, detail),
+            transient: true,
+        }
+    }
+}
+
+/// The perspective of this process.
+const LOCAL: &str = "local";

@@ -1,0 +1,266 @@
+//! A small world for tests: a table in place of the DNS, a clock that stands still.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use acme::{Identifier, KeyAuthorization};
+use authority::{
+    identifier::{self, IdentifierType, Name, Target},
+    model::DnssecStatus,
+    ports::{BoxFuture, ValidationRequest},
+};
+use jiff::Timestamp;
+use jose::Thumbprint;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::{
+    Timeouts,
+    dial::Network,
+    policy::{AddressPolicy, PortPolicy},
+    resolver::{Addresses, Answer, DnsFailure, Resolver},
+};
+
+/// A resolver that answers from a table; a name that is not there does not exist.
+#[derive(Default)]
+pub struct Dns {
+    hosts: Mutex<HashMap<String, VecDeque<Vec<IpAddr>>>>,
+    texts: HashMap<String, Vec<String>>,
+    failures: HashMap<String, DnsFailure>,
+}
+
+impl Dns {
+    /// Called again for one host: what it answers the next time (the last for ever).
+    pub fn host(self, name: &str, addresses: &[&str]) -> Self {
+        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        self.hosts
+            .lock()
+            .unwrap()
+            .entry(name.to_owned())
+            .or_default()
+            .push_back(addresses);
+        self
+    }
+
+    pub fn txt(mut self, name: &str, records: Vec<String>) -> Self {
+        self.texts.insert(name.to_owned(), records);
+        self
+    }
+
+    pub fn failing(mut self, name: &str, failure: DnsFailure) -> Self {
+        self.failures.insert(name.to_owned(), failure);
+        self
+    }
+
+    fn answer<T>(&self, name: &str, records: Option<Vec<T>>) -> Answer<T> {
+        let records = match self.failures.get(name) {
+            Some(failure) => Err(failure.clone()),
+            None => records.ok_or(DnsFailure::NxDomain),
+        };
+        Answer {
+            records,
+            aliases: Vec::new(),
+            dnssec: DnssecStatus::Unchecked,
+            resolver: "table".to_owned(),
+        }
+    }
+}
+
+impl Resolver for Dns {
+    fn addresses<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Addresses> {
+        let mut hosts = self.hosts.lock().unwrap();
+        let addresses = hosts.get_mut(host).map(|answers| match answers.len() {
+            1 => answers[0].clone(),
+            _ => answers.pop_front().unwrap(),
+        });
+        let v4 = |addresses: &Vec<IpAddr>| -> Vec<Ipv4Addr> {
+            addresses
+                .iter()
+                .filter_map(|address| if let IpAddr::V4(v4) = address { Some(*v4) } else { None })
+                .collect()
+        };
+        let v6 = |addresses: &Vec<IpAddr>| -> Vec<Ipv6Addr> {
+            addresses
+                .iter()
+                .filter_map(|address| if let IpAddr::V6(v6) = address { Some(*v6) } else { None })
+                .collect()
+        };
+        let answer = Addresses {
+            v4: self.answer(host, addresses.as_ref().map(v4)),
+            v6: self.answer(host, addresses.as_ref().map(v6)),
+        };
+        Box::pin(std::future::ready(answer))
+    }
+
+    fn txt<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<Vec<u8>>> {
+        let texts = self
+            .texts
+            .get(name)
+            .map(|texts| texts.iter().map(|text| text.clone().into_bytes()).collect());
+        Box::pin(std::future::ready(self.answer(name, texts)))
+    }
+}
+
+pub struct World {
+    pub dns: Arc<Dns>,
+    pub ports: PortPolicy,
+    pub allow: Vec<&'static str>,
+    pub timeouts: Timeouts,
+}
+
+impl World {
+    pub const TOKEN: &str = "DGyRejmCefe7v4NfDGDKfA";
+
+    pub fn with(dns: Dns) -> Self {
+        Self {
+            dns: Arc::new(dns),
+            ports: PortPolicy::default(),
+            allow: vec!["127.0.0.0/8", "::1/128"],
+            timeouts: Timeouts {
+                attempt: Duration::from_secs(5),
+                ..Timeouts::default()
+            },
+        }
+    }
+
+    pub fn network(&self) -> Arc<Network> {
+        Arc::new(Network {
+            resolver: self.dns.clone(),
+            addresses: AddressPolicy::new(self.allow.iter().map(|network| network.parse().unwrap()).collect()),
+            ports: self.ports,
+            timeouts: self.timeouts,
+            clock: Arc::new(|| Timestamp::UNIX_EPOCH),
+        })
+    }
+
+    pub fn key_authorization() -> KeyAuthorization {
+        KeyAuthorization::new(Self::TOKEN, &Thumbprint::from([7; 32]))
+    }
+
+    pub fn name(name: &str) -> Name {
+        identifier::Dns.admit(name).unwrap()
+    }
+
+    pub fn address_name(address: &str) -> Name {
+        let identifier = Identifier::ip(address);
+        Name::admitted(
+            identifier.clone(),
+            identifier,
+            Target::Address(address.parse().unwrap()),
+        )
+    }
+
+    pub fn request(&self, name: &str) -> ValidationRequest {
+        Self::request_for(Self::name(name))
+    }
+
+    pub fn request_for(name: Name) -> ValidationRequest {
+        ValidationRequest {
+            name,
+            token: Self::TOKEN.to_owned(),
+            key_authorization: Self::key_authorization(),
+        }
+    }
+}
+
+/// A web server on loopback: the bytes it sends are a function of the request's head.
+pub struct Web {
+    pub port: u16,
+    heads: Arc<Mutex<Vec<String>>>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+/// What a [`Web`] does with a request.
+pub enum Act {
+    Send(Vec<u8>),
+    /// Sends the one, and then the other until nobody reads it.
+    SendForever(Vec<u8>, Vec<u8>),
+    /// Sends this and then nothing, with the connection open.
+    Stall(Vec<u8>),
+}
+
+impl Web {
+    pub async fn at(address: &str, act: impl Fn(&str) -> Act + Send + Sync + 'static) -> Self {
+        Self::on(address, 0, act).await
+    }
+
+    pub async fn on(address: &str, port: u16, act: impl Fn(&str) -> Act + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((address, port)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let (seen, act) = (heads.clone(), Arc::new(act));
+        let server = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(serve(stream, seen.clone(), act.clone()));
+            }
+        });
+        Self { port, heads, server }
+    }
+
+    /// Answers every request with this body.
+    pub async fn saying(body: impl Into<String>) -> Self {
+        let body = body.into();
+        Self::at("127.0.0.1", move |_| Act::ok(&body)).await
+    }
+
+    pub fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Act {
+    pub fn ok(body: &str) -> Self {
+        Self::answer("200 OK", "", body)
+    }
+
+    pub fn redirect(location: &str) -> Self {
+        Self::answer("302 Found", &format!("Location: {location}\r\n"), "")
+    }
+
+    pub fn answer(status: &str, fields: &str, body: &str) -> Self {
+        let length = body.len();
+        Self::Send(format!("HTTP/1.1 {status}\r\n{fields}Content-Length: {length}\r\n\r\n{body}").into_bytes())
+    }
+}
+
+async fn serve<S>(mut stream: S, seen: Arc<Mutex<Vec<String>>>, act: Arc<dyn Fn(&str) -> Act + Send + Sync>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => return,
+        }
+    }
+    let head = String::from_utf8(head).unwrap();
+    seen.lock().unwrap().push(head.clone());
+    match act(&head) {
+        // A client that has read enough may be gone.
+        Act::Send(bytes) => drop(stream.write_all(&bytes).await),
+        Act::SendForever(start, more) => {
+            drop(stream.write_all(&start).await);
+            while stream.write_all(&more).await.is_ok() {}
+        }
+        Act::Stall(bytes) => {
+            drop(stream.write_all(&bytes).await);
+            // Until the client gives up.
+            drop(stream.read_u8().await);
+        }
+    }
+    drop(stream.shutdown().await);
+}
