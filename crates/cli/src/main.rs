@@ -1,1 +1,80 @@
-fn main() {}
+//! The `vidimus` binary: composition of everything. Each command is one file.
+
+mod compose;
+mod config_command;
+mod dev;
+mod extensions;
+mod files;
+mod init;
+mod metrics;
+mod serve;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A certificate authority, client and everything around them for ACME.
+#[derive(Parser)]
+#[command(name = "vidimus", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run an authority on this machine, at once, and obtain a certificate from it.
+    Dev(dev::Dev),
+    /// Write the configuration, root and keys of a new authority.
+    Init(init::Init),
+    /// Serve an authority.
+    Serve(serve::Serve),
+    /// Look at a configuration.
+    #[command(subcommand)]
+    Config(config_command::ConfigCommand),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log();
+    // One provider of cryptography in the process, chosen before anything uses it.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        eprintln!("vidimus: a provider of cryptography was installed twice");
+        return ExitCode::FAILURE;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("vidimus: no threads to run on: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(run(cli.command))
+}
+
+async fn run(command: Command) -> ExitCode {
+    let done = match command {
+        Command::Dev(dev) => dev.run().await,
+        Command::Init(init) => init.run(),
+        Command::Serve(serve) => serve.run().await,
+        Command::Config(command) => command.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("vidimus: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// To standard error, what the environment's RUST_LOG asks for; warnings otherwise.
+fn log() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}

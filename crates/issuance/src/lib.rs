@@ -1,1 +1,112 @@
-//! Issuers and their keys, profiles, lint, signature
+//! Issuers and their keys, profiles, lint, signature.
+//!
+//! In scope: turning a ready order into to-be-signed bytes by a profile that decides every byte, linting them, and
+//! signing exactly what was linted. Out of scope: whether an order is ready, and in which sequence it is stored and
+//! signed (the `authority`).
+
+mod hierarchy;
+mod issuer;
+mod linted;
+mod profile;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use authority::{
+    model::CertificateRecord,
+    ports::{BoxFuture, Issuance, IssuanceFailure, IssuanceRequest, Planned},
+};
+use jiff::Timestamp;
+use pkix::certificate::Serial;
+
+pub use hierarchy::{HierarchyError, NewAuthority, create_authority, end_entity_for_api};
+pub use issuer::{Issuer, IssuerError, IssuerUrls};
+pub use profile::Profile;
+
+use crate::linted::Linted;
+
+/// Every issuer and profile of a server, by name.
+pub struct Issuers {
+    issuers: BTreeMap<String, Arc<Issuer>>,
+    profiles: BTreeMap<String, Profile>,
+}
+
+impl Issuers {
+    /// Each profile's issuer must be among the issuers.
+    pub fn new(issuers: Vec<Issuer>, profiles: Vec<Profile>) -> Result<Self, IssuerError> {
+        let issuers: BTreeMap<_, _> = issuers
+            .into_iter()
+            .map(|issuer| (issuer.name().to_owned(), Arc::new(issuer)))
+            .collect();
+        for profile in &profiles {
+            if !issuers.contains_key(&profile.issuer) {
+                return Err(IssuerError::Unknown {
+                    profile: profile.name.clone(),
+                    issuer: profile.issuer.clone(),
+                });
+            }
+        }
+        let profiles = profiles
+            .into_iter()
+            .map(|profile| (profile.name.clone(), profile))
+            .collect();
+        Ok(Self { issuers, profiles })
+    }
+
+    pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
+        self.issuers.values().map(Arc::as_ref)
+    }
+}
+
+impl Issuance for Issuers {
+    fn has_profile(&self, profile: &str) -> bool {
+        self.profiles.contains_key(profile)
+    }
+
+    fn prepare(&self, request: &IssuanceRequest<'_>) -> Result<Planned, IssuanceFailure> {
+        let unavailable = |what: String| IssuanceFailure::Unavailable(what);
+        let profile = self
+            .profiles
+            .get(request.profile)
+            .ok_or_else(|| unavailable(format!("the profile {:?} is not configured", request.profile)))?;
+        let issuer = self
+            .issuers
+            .get(&profile.issuer)
+            .ok_or_else(|| unavailable(format!("the issuer {:?} is not configured", profile.issuer)))?;
+        let serial = Serial::from_random(request.serial_randomness);
+        let tbs = profile.to_be_signed(request, serial.clone(), issuer)?;
+        let not_after = tbs.not_after;
+        let bytes = tbs.to_der();
+        let linted = Linted::new(bytes, issuer)?;
+        Ok(Planned {
+            serial,
+            issuer: issuer.name().to_owned(),
+            to_be_signed: linted.into_bytes(),
+            not_after,
+        })
+    }
+
+    fn sign<'a>(
+        &'a self,
+        record: &'a CertificateRecord,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>> {
+        Box::pin(async move {
+            let issuer = self.issuers.get(&record.issuer).ok_or_else(|| {
+                IssuanceFailure::Unavailable(format!("the issuer {:?} is not configured any more", record.issuer))
+            })?;
+            if issuer.not_after() <= now {
+                let at = issuer.not_after();
+                return Err(IssuanceFailure::Unavailable(format!(
+                    "the issuer {:?} expired at {at}",
+                    record.issuer
+                )));
+            }
+            let linted = Linted::new(record.to_be_signed.clone(), issuer)?;
+            Ok(issuer.sign(&linted))
+        })
+    }
+
+    fn chain(&self, issuer: &str) -> Option<Vec<Vec<u8>>> {
+        self.issuers.get(issuer).map(|issuer| issuer.chain().to_vec())
+    }
+}

@@ -17,7 +17,10 @@ use crate::row::{AccountRow, AuthorizationRow, CertificateRow, OrderRow, to_mill
 pub(crate) enum Prepared {
     CreateAccount(Row<Account>),
     UpdateAccount(Row<Account>),
-    CreateOrder { order: Row<Order>, authorizations: Vec<Row<Authorization>> },
+    CreateOrder {
+        order: Row<Order>,
+        authorizations: Vec<Row<Authorization>>,
+    },
     UpdateAuthorization(Row<Authorization>),
     Plan {
         account: (AccountId, u32),
@@ -25,9 +28,22 @@ pub(crate) enum Prepared {
         authorizations: Vec<(AuthorizationId, u32)>,
         certificate: Row<CertificateRecord>,
     },
-    Complete { id: CertificateId, version: u32, certificate: Vec<u8> },
-    Abandon { id: CertificateId, version: u32, problem: Problem, failure: String },
-    Revoke { id: CertificateId, version: u32, revocation: Revocation },
+    Complete {
+        id: CertificateId,
+        version: u32,
+        certificate: Vec<u8>,
+    },
+    Abandon {
+        id: CertificateId,
+        version: u32,
+        problem: Problem,
+        failure: String,
+    },
+    Revoke {
+        id: CertificateId,
+        version: u32,
+        revocation: Revocation,
+    },
 }
 
 /// An object and its column `data`.
@@ -44,10 +60,16 @@ impl From<Change> for Prepared {
                 account.version += 1;
                 Self::UpdateAccount(account_row(account))
             }
-            Change::CreateOrder { mut order, authorizations } => {
+            Change::CreateOrder {
+                mut order,
+                authorizations,
+            } => {
                 order.expires = to_milliseconds(order.expires);
                 Self::CreateOrder {
-                    order: Row { data: OrderRow::data(&order), object: Arc::new(order) },
+                    order: Row {
+                        data: OrderRow::data(&order),
+                        object: Arc::new(order),
+                    },
                     authorizations: authorizations.into_iter().map(authorization_row).collect(),
                 }
             }
@@ -55,28 +77,63 @@ impl From<Change> for Prepared {
                 authorization.version += 1;
                 Self::UpdateAuthorization(authorization_row(authorization))
             }
-            Change::Plan { account, order, authorizations, mut certificate } => {
+            Change::Plan {
+                account,
+                order,
+                authorizations,
+                mut certificate,
+            } => {
                 certificate.not_after = to_milliseconds(certificate.not_after);
                 if let CertificateState::Planned { lease } = &mut certificate.state {
                     *lease = to_milliseconds(*lease);
                 }
-                let certificate = Row { data: CertificateRow::data(&certificate), object: Arc::new(certificate) };
-                Self::Plan { account, order, authorizations, certificate }
+                let certificate = Row {
+                    data: CertificateRow::data(&certificate),
+                    object: Arc::new(certificate),
+                };
+                Self::Plan {
+                    account,
+                    order,
+                    authorizations,
+                    certificate,
+                }
             }
-            Change::Complete { id, version, certificate } => Self::Complete { id, version, certificate },
-            Change::Abandon { id, version, problem } => {
-                Self::Abandon { id, version, failure: OrderRow::failure(&problem), problem }
-            }
-            Change::Revoke { id, version, mut revocation } => {
+            Change::Complete {
+                id,
+                version,
+                certificate,
+            } => Self::Complete {
+                id,
+                version,
+                certificate,
+            },
+            Change::Abandon { id, version, problem } => Self::Abandon {
+                id,
+                version,
+                failure: OrderRow::failure(&problem),
+                problem,
+            },
+            Change::Revoke {
+                id,
+                version,
+                mut revocation,
+            } => {
                 revocation.at = to_milliseconds(revocation.at);
-                Self::Revoke { id, version, revocation }
+                Self::Revoke {
+                    id,
+                    version,
+                    revocation,
+                }
             }
         }
     }
 }
 
 fn account_row(account: Account) -> Row<Account> {
-    Row { data: AccountRow::data(&account), object: Arc::new(account) }
+    Row {
+        data: AccountRow::data(&account),
+        object: Arc::new(account),
+    }
 }
 
 fn authorization_row(mut authorization: Authorization) -> Row<Authorization> {
@@ -85,5 +142,8 @@ fn authorization_row(mut authorization: Authorization) -> Row<Authorization> {
         *due = to_milliseconds(*due);
         *lease = to_milliseconds(*lease);
     }
-    Row { data: AuthorizationRow::data(&authorization), object: Arc::new(authorization) }
+    Row {
+        data: AuthorizationRow::data(&authorization),
+        object: Arc::new(authorization),
+    }
 }

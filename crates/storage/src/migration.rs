@@ -26,22 +26,41 @@ pub(crate) fn pending<'a>(
     let newest = known.len() as i64;
     for (version, sha256) in applied {
         match numbered.clone().find(|(number, _)| number == version) {
-            None => return Err(OpenError::Newer { database: database.into(), found: *version, known: newest }),
+            None => {
+                return Err(OpenError::Newer {
+                    database: database.into(),
+                    found: *version,
+                    known: newest,
+                });
+            }
             Some((_, migration)) if migration.sha256() != *sha256 => {
-                return Err(OpenError::Altered { database: database.into(), version: *version });
+                return Err(OpenError::Altered {
+                    database: database.into(),
+                    version: *version,
+                });
             }
             Some(_) => {}
         }
     }
-    Ok(numbered.filter(|(number, _)| applied.iter().all(|(version, _)| version != number)).collect())
+    Ok(numbered
+        .filter(|(number, _)| applied.iter().all(|(version, _)| version != number))
+        .collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const KNOWN: &[Migration] =
-        &[Migration { name: "one", sql: "CREATE TABLE a (b)" }, Migration { name: "two", sql: "CREATE TABLE c (d)" }];
+    const KNOWN: &[Migration] = &[
+        Migration {
+            name: "one",
+            sql: "CREATE TABLE a (b)",
+        },
+        Migration {
+            name: "two",
+            sql: "CREATE TABLE c (d)",
+        },
+    ];
 
     fn versions(applied: &[(i64, Vec<u8>)]) -> Result<Vec<i64>, String> {
         let pending = pending("x.db", applied, KNOWN).map_err(|error| error.to_string())?;
@@ -58,7 +77,11 @@ mod tests {
 
     #[test]
     fn t45_a_newer_schema_and_a_changed_step_are_refused() {
-        assert!(versions(&[(3, vec![0; 32])]).unwrap_err().contains("has schema 3, this program knows schemas up to 2"));
+        assert!(
+            versions(&[(3, vec![0; 32])])
+                .unwrap_err()
+                .contains("has schema 3, this program knows schemas up to 2")
+        );
         assert!(versions(&[(1, vec![0; 32])]).unwrap_err().contains("schema step 1"));
     }
 }

@@ -15,7 +15,9 @@ pub async fn open(url: &str, on_fatal: OnFatal) -> Result<Arc<dyn Database>, Ope
         Some(("sqlite", path)) if !path.is_empty() => {
             Ok(SqliteStore::open(path.strip_prefix("//").unwrap_or(path), on_fatal)?)
         }
-        _ => Err(OpenError::Scheme { url: url.split_once('@').map_or(url, |(_, host)| host).to_owned() }),
+        _ => Err(OpenError::Scheme {
+            url: url.split_once('@').map_or(url, |(_, host)| host).to_owned(),
+        }),
     }
 }
 
@@ -29,11 +31,15 @@ pub enum OpenError {
     InUse { database: PathBuf, lock: PathBuf },
     #[error("cannot open {path}: {source}; the directory must exist and be writable by this user", path = path.display())]
     File { path: PathBuf, source: std::io::Error },
-    #[error("{database} has schema {found}, this program knows schemas up to {known}; start the newer program again, \
-        or restore the backup made before the upgrade")]
+    #[error(
+        "{database} has schema {found}, this program knows schemas up to {known}; start the newer program again, \
+        or restore the backup made before the upgrade"
+    )]
     Newer { database: String, found: i64, known: i64 },
-    #[error("{database}: schema step {version} is not the one this program contains; it was made by a modified program, \
-        which is the one to start")]
+    #[error(
+        "{database}: schema step {version} is not the one this program contains; it was made by a modified program, \
+        which is the one to start"
+    )]
     Altered { database: String, version: i64 },
     #[error("{database} cannot be used: {what}; is it a database of Vidimus, and is the disk healthy?")]
     Database { database: String, what: String },

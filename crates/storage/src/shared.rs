@@ -38,6 +38,10 @@ pub struct Statistics {
 impl Statistics {
     /// How many writes share one transaction.
     pub fn mean_group(&self) -> f64 {
-        if self.commits == 0 { 0.0 } else { self.jobs as f64 / self.commits as f64 }
+        if self.commits == 0 {
+            0.0
+        } else {
+            self.jobs as f64 / self.commits as f64
+        }
     }
 }

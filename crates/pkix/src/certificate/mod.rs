@@ -12,7 +12,7 @@ pub use serial::{Serial, SerialError};
 pub use tbs::{TbsCertificate, assemble};
 pub use time::NO_EXPIRATION;
 
-pub(crate) use tbs::{EncodedTbs, EncodedValidity};
+pub(crate) use tbs::{EncodedTbs, V3};
 pub(crate) use time::timestamp;
 
 use crate::extension::ExtensionError;

@@ -103,7 +103,9 @@ impl Number {
             }
             set
         };
-        let Some(lowest) = self.0.first() else { return true };
+        let Some(lowest) = self.0.first() else {
+            return true;
+        };
         if RESIDUES_OF_64 >> (lowest % 64) & 1 == 0 {
             return false;
         }

@@ -48,7 +48,10 @@ impl AccountRow<'_> {
     }
 
     pub fn read(&self) -> Result<Account, StoreError> {
-        let place = Place { table: "accounts", row: self.id };
+        let place = Place {
+            table: "accounts",
+            row: self.id,
+        };
         let data: Data = place.data(self.data)?;
         if data.key.thumbprint().as_bytes() != self.thumbprint {
             return Err(place.corrupt("thumbprint", "it is not that of the key in data"));

@@ -69,11 +69,17 @@ impl AuthorizationRow<'_> {
     }
 
     pub fn read(&self) -> Result<Authorization, StoreError> {
-        let place = Place { table: "authorizations", row: self.id };
+        let place = Place {
+            table: "authorizations",
+            row: self.id,
+        };
         let data: Data = place.data(self.data)?;
         let mut state = data.standing.into_owned();
         if Self::state(&state) != self.state {
-            return Err(place.corrupt("state", format_args!("{:?}, but data says {}", self.state, Self::state(&state))));
+            return Err(place.corrupt(
+                "state",
+                format_args!("{:?}, but data says {}", self.state, Self::state(&state)),
+            ));
         }
         match (&mut state, self.due, self.lease) {
             (AuthorizationState::Processing { due, lease, .. }, Some(due_column), Some(lease_column)) => {

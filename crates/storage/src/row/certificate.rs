@@ -55,7 +55,10 @@ pub(crate) fn keys_of(order: OrderId) -> RangeInclusive<i64> {
 }
 
 fn id(key: i64) -> CertificateId {
-    CertificateId { order: OrderId((key >> N_BITS).cast_unsigned()), n: (key & ((1 << N_BITS) - 1)) as u32 }
+    CertificateId {
+        order: OrderId((key >> N_BITS).cast_unsigned()),
+        n: (key & ((1 << N_BITS) - 1)) as u32,
+    }
 }
 
 impl CertificateRow<'_> {
@@ -67,22 +70,18 @@ impl CertificateRow<'_> {
         })
     }
 
-    pub fn state(state: &CertificateState) -> &'static str {
-        match state {
-            CertificateState::Planned { .. } => "planned",
-            CertificateState::Issued { .. } => "issued",
-            CertificateState::Abandoned => "abandoned",
-        }
-    }
-
     pub fn read(&self) -> Result<CertificateRecord, StoreError> {
-        let place = Place { table: "certificates", row: self.key };
+        let place = Place {
+            table: "certificates",
+            row: self.key,
+        };
         let data: Data = place.data(self.data)?;
         let csr_sha256 = jose::base64url::decode(&data.csr_sha256).map_err(|error| place.corrupt("data", error))?;
         Ok(CertificateRecord {
             id: id(self.key),
             account: AccountId(self.account.cast_unsigned()),
-            serial: Serial::from_bytes(self.serial).ok_or_else(|| place.corrupt("serial", "it is no serial number"))?,
+            serial: Serial::from_der_content(self.serial)
+                .map_err(|_| place.corrupt("serial", "it is no serial number"))?,
             issuer: self.issuer.to_owned(),
             profile: data.profile.into_owned(),
             csr_sha256: place.bytes("data", &csr_sha256)?,
@@ -92,8 +91,12 @@ impl CertificateRow<'_> {
             evidence_root: place.bytes("evidence_root", self.evidence_root)?,
             salt: place.bytes("salt", self.salt)?,
             state: match (self.state, self.lease, self.certificate) {
-                ("planned", Some(lease), None) => CertificateState::Planned { lease: place.time("lease", lease)? },
-                ("issued", None, Some(certificate)) => CertificateState::Issued { certificate: certificate.to_vec() },
+                ("planned", Some(lease), None) => CertificateState::Planned {
+                    lease: place.time("lease", lease)?,
+                },
+                ("issued", None, Some(certificate)) => CertificateState::Issued {
+                    certificate: certificate.to_vec(),
+                },
                 ("abandoned", None, None) => CertificateState::Abandoned,
                 (state, lease, certificate) => {
                     let (lease, certificate) = (presence(lease), presence(certificate));
@@ -103,7 +106,10 @@ impl CertificateRow<'_> {
             },
             revoked: match (self.revoked, self.reason) {
                 (None, None) => None,
-                (Some(at), reason) => Some(Revocation { at: place.time("revoked", at)?, reason: read_reason(place, reason)? }),
+                (Some(at), reason) => Some(Revocation {
+                    at: place.time("revoked", at)?,
+                    reason: read_reason(place, reason)?,
+                }),
                 (None, Some(_)) => return Err(place.corrupt("revoked", "there is a reason and no time")),
             },
             version: place.version(self.version)?,
@@ -131,7 +137,10 @@ mod tests {
     #[test]
     fn keys_tell_order_and_number_apart() {
         for (order, n) in [(1, 0), (1, 1), (2, 0), ((1 << 43) - 1, (1 << 20) - 1)] {
-            let certificate = CertificateId { order: OrderId(order), n };
+            let certificate = CertificateId {
+                order: OrderId(order),
+                n,
+            };
             assert_eq!(id(key(certificate)), certificate);
             assert!(keys_of(OrderId(order)).contains(&key(certificate)));
             assert!(!keys_of(OrderId(order + 1)).contains(&key(certificate)));

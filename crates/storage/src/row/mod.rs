@@ -30,7 +30,11 @@ struct Place {
 
 impl Place {
     fn corrupt(self, column: &str, what: impl Display) -> StoreError {
-        StoreError::Corrupt { table: self.table, row: self.row.to_string(), what: format!("column {column}: {what}") }
+        StoreError::Corrupt {
+            table: self.table,
+            row: self.row.to_string(),
+            what: format!("column {column}: {what}"),
+        }
     }
 
     fn time(self, column: &str, milliseconds: i64) -> Result<Timestamp, StoreError> {
@@ -42,7 +46,9 @@ impl Place {
     }
 
     fn bytes<const N: usize>(self, column: &str, bytes: &[u8]) -> Result<[u8; N], StoreError> {
-        bytes.try_into().map_err(|_| self.corrupt(column, format_args!("{} bytes instead of {N}", bytes.len())))
+        bytes
+            .try_into()
+            .map_err(|_| self.corrupt(column, format_args!("{} bytes instead of {N}", bytes.len())))
     }
 
     fn data<T: DeserializeOwned>(self, data: &str) -> Result<T, StoreError> {

@@ -46,13 +46,14 @@ impl OrderRow<'_> {
     }
 
     pub fn read(&self) -> Result<Order, StoreError> {
-        let place = Place { table: "orders", row: self.id };
+        let place = Place {
+            table: "orders",
+            row: self.id,
+        };
         let data: Data = place.data(self.data)?;
         let failure = match self.failure {
             None => None,
-            Some(failure) => {
-                Some(serde_json::from_str(failure).map_err(|error| place.corrupt("failure", error))?)
-            }
+            Some(failure) => Some(serde_json::from_str(failure).map_err(|error| place.corrupt("failure", error))?),
         };
         Ok(Order {
             id: OrderId(self.id.cast_unsigned()),
@@ -70,6 +71,9 @@ impl OrderRow<'_> {
 
 /// An order that names an authorization which is not there.
 pub(crate) fn without_authorization(order: OrderId, authorization: AuthorizationId) -> StoreError {
-    Place { table: "orders", row: order.0.cast_signed() }
-        .corrupt("data", format_args!("authorization {authorization} does not exist"))
+    Place {
+        table: "orders",
+        row: order.0.cast_signed(),
+    }
+    .corrupt("data", format_args!("authorization {authorization} does not exist"))
 }

@@ -69,7 +69,12 @@ impl Write for Prepared {
                         object.version - 1,
                     ])?
             }
-            Self::Plan { account, order, authorizations, certificate } => {
+            Self::Plan {
+                account,
+                order,
+                authorizations,
+                certificate,
+            } => {
                 for (id, version) in authorizations {
                     let unchanged = connection
                         .prepare_cached("SELECT 1 FROM authorizations WHERE id = ? AND version = ?")?
@@ -80,13 +85,19 @@ impl Write for Prepared {
                 }
                 plan(connection, (account.0.0, account.1), (order.0.0, order.1), certificate)?
             }
-            Self::Complete { id, version, certificate } => connection
+            Self::Complete {
+                id,
+                version,
+                certificate,
+            } => connection
                 .prepare_cached(
                     "UPDATE certificates SET state = 'issued', certificate = ?, lease = NULL, version = version + 1
                      WHERE key = ? AND version = ? AND state = 'planned'",
                 )?
                 .execute(params![certificate, key(*id), version])?,
-            Self::Abandon { id, version, failure, .. } => {
+            Self::Abandon {
+                id, version, failure, ..
+            } => {
                 let abandoned = connection
                     .prepare_cached(
                         "UPDATE certificates SET state = 'abandoned', lease = NULL, version = version + 1
@@ -100,12 +111,21 @@ impl Write for Prepared {
                     if failed != 1 {
                         let row = format!("{} of order {}", id.n, id.order);
                         let what = "column order_id: the order does not exist".into();
-                        return Err(StoreError::Corrupt { table: "certificates", row, what }.into());
+                        return Err(StoreError::Corrupt {
+                            table: "certificates",
+                            row,
+                            what,
+                        }
+                        .into());
                     }
                 }
                 abandoned
             }
-            Self::Revoke { id, version, revocation } => connection
+            Self::Revoke {
+                id,
+                version,
+                revocation,
+            } => connection
                 .prepare_cached(
                     "UPDATE certificates SET revoked = ?, reason = ?, version = version + 1
                      WHERE key = ? AND version = ?",
@@ -117,7 +137,11 @@ impl Write for Prepared {
                     version,
                 ])?,
         };
-        Ok(if done == 1 { Committed::Done } else { Committed::Conflict })
+        Ok(if done == 1 {
+            Committed::Done
+        } else {
+            Committed::Conflict
+        })
     }
 
     fn publish(self, output: &Committed, objects: &mut Objects) {
@@ -136,17 +160,27 @@ impl Write for Prepared {
             }
             Self::UpdateAuthorization(Row { object, .. }) => objects.put_authorization(object),
             Self::Plan { certificate, .. } => objects.put_certificate(certificate.object),
-            Self::Complete { id, version, certificate } => objects.change_certificate(id, version, |record, _| {
+            Self::Complete {
+                id,
+                version,
+                certificate,
+            } => objects.change_certificate(id, version, |record, _| {
                 record.state = CertificateState::Issued { certificate };
             }),
-            Self::Abandon { id, version, problem, .. } => objects.change_certificate(id, version, |record, order| {
+            Self::Abandon {
+                id, version, problem, ..
+            } => objects.change_certificate(id, version, |record, order| {
                 record.state = CertificateState::Abandoned;
                 let mut failed = Order::clone(order);
                 failed.failure = Some(problem);
                 failed.version += 1;
                 *order = Arc::new(failed);
             }),
-            Self::Revoke { id, version, revocation } => objects.change_certificate(id, version, |record, _| {
+            Self::Revoke {
+                id,
+                version,
+                revocation,
+            } => objects.change_certificate(id, version, |record, _| {
                 record.revoked = Some(revocation);
             }),
         }
@@ -163,7 +197,12 @@ impl Prepared {
             }
             Self::CreateOrder { order, .. } => objects.forget_order(order.object.id),
             Self::UpdateAuthorization(Row { object, .. }) => objects.forget_authorization(object.id),
-            Self::Plan { account, order, authorizations, .. } => {
+            Self::Plan {
+                account,
+                order,
+                authorizations,
+                ..
+            } => {
                 objects.forget_account(account.0);
                 objects.forget_order(order.0);
                 for (id, _) in authorizations {
@@ -234,7 +273,9 @@ fn plan(
     (order, order_version): (u64, u32),
     Row { object, data }: &Row<CertificateRecord>,
 ) -> rusqlite::Result<usize> {
-    let CertificateState::Planned { lease } = &object.state else { return Ok(0) };
+    let CertificateState::Planned { lease } = &object.state else {
+        return Ok(0);
+    };
     connection
         .prepare_cached(
             "INSERT INTO certificates (key, account, serial, issuer, state, version, to_be_signed, not_after,
@@ -247,7 +288,7 @@ fn plan(
         .execute(params![
             key(object.id),
             object.account.0.cast_signed(),
-            object.serial.as_bytes(),
+            object.serial.der_content(),
             object.issuer,
             object.version,
             object.to_be_signed,

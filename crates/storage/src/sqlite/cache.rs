@@ -62,7 +62,12 @@ impl Cache {
     /// The certificate, if it is the newest of an order in here.
     pub fn certificate(&self, id: CertificateId) -> Option<Arc<CertificateRecord>> {
         let mut objects = self.lock();
-        objects.orders.get(&id.order)?.certificate.clone().filter(|certificate| certificate.id == id)
+        objects
+            .orders
+            .get(&id.order)?
+            .certificate
+            .clone()
+            .filter(|certificate| certificate.id == id)
     }
 
     pub fn order(&self, id: OrderId) -> Result<OrderFacts, Ticket> {
@@ -113,7 +118,10 @@ impl Objects {
     /// A new certificate of an order; nothing to do if the order is not in here.
     pub fn put_certificate(&mut self, certificate: Arc<CertificateRecord>) {
         if let Some(cached) = self.orders.get(&certificate.id.order)
-            && cached.certificate.as_ref().is_none_or(|known| known.id.n <= certificate.id.n)
+            && cached
+                .certificate
+                .as_ref()
+                .is_none_or(|known| known.id.n <= certificate.id.n)
         {
             cached.certificate = Some(certificate);
         }
@@ -127,7 +135,9 @@ impl Objects {
         version: u32,
         change: impl FnOnce(&mut CertificateRecord, &mut Arc<Order>),
     ) {
-        let Some(cached) = self.orders.get(&id.order) else { return };
+        let Some(cached) = self.orders.get(&id.order) else {
+            return;
+        };
         match &mut cached.certificate {
             Some(certificate) if certificate.id == id && certificate.version == version => {
                 let mut changed = CertificateRecord::clone(certificate);
@@ -158,7 +168,11 @@ impl Objects {
         for id in &order.authorizations {
             authorizations.push(self.authorizations.get(id)?.clone());
         }
-        Some(OrderFacts { order, authorizations, certificate })
+        Some(OrderFacts {
+            order,
+            authorizations,
+            certificate,
+        })
     }
 }
 
@@ -188,7 +202,11 @@ struct Slot<V> {
 
 impl<K: Copy + Eq + Hash, V> Clock<K, V> {
     fn new(capacity: usize) -> Self {
-        Self { capacity, slots: HashMap::new(), hand: VecDeque::new() }
+        Self {
+            capacity,
+            slots: HashMap::new(),
+            hand: VecDeque::new(),
+        }
     }
 
     fn get(&mut self, key: &K) -> Option<&mut V> {
@@ -256,10 +274,14 @@ mod tests {
     #[test]
     fn what_a_reader_found_is_dropped_if_a_batch_came_between() {
         let cache = Cache::default();
-        let Err(ticket) = cache.account(AccountId(1)) else { panic!("it is empty") };
+        let Err(ticket) = cache.account(AccountId(1)) else {
+            panic!("it is empty")
+        };
         cache.publish(|_| {});
         cache.fill(ticket, |_| panic!("it might be stale"));
-        let Err(ticket) = cache.account(AccountId(1)) else { panic!("it is empty") };
+        let Err(ticket) = cache.account(AccountId(1)) else {
+            panic!("it is empty")
+        };
         let mut filled = false;
         cache.fill(ticket, |_| filled = true);
         assert!(filled);

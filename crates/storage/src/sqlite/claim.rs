@@ -40,7 +40,10 @@ impl Write for Claim {
         )?;
         let issuances = read::all(
             connection,
-            concat!(select!(certificate), " WHERE lease IS NOT NULL AND lease <= ? ORDER BY lease LIMIT ?"),
+            concat!(
+                select!(certificate),
+                " WHERE lease IS NOT NULL AND lease <= ? ORDER BY lease LIMIT ?"
+            ),
             [now, limit - validations.len() as i64],
             read::certificate,
         )?;
@@ -62,7 +65,9 @@ impl Write for Claim {
                 .execute(params![lease, key(certificate.id)])?;
             let moved = Arc::make_mut(&mut certificate);
             moved.version += 1;
-            moved.state = CertificateState::Planned { lease: to_milliseconds(self.lease) };
+            moved.state = CertificateState::Planned {
+                lease: to_milliseconds(self.lease),
+            };
             claimed.push(Claimed::Issuance(certificate));
         }
         Ok(claimed)

@@ -13,7 +13,10 @@ use crate::{
     migration::{Migration, pending},
 };
 
-const MIGRATIONS: &[Migration] = &[Migration { name: "base", sql: include_str!("migrations/0001_base.sql") }];
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "base",
+    sql: include_str!("migrations/0001_base.sql"),
+}];
 
 /// How long to wait for a program that looks at the file, a backup for example.
 const BUSY: Duration = Duration::from_secs(5);
@@ -28,10 +31,16 @@ pub(super) fn lock(database: &Path) -> Result<File, OpenError> {
     let path = PathBuf::from(name);
     // It is never removed: whoever removed it could lock a new file while the old one is still held.
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|source| OpenError::File { path: path.clone(), source })?;
+    let file = file.map_err(|source| OpenError::File {
+        path: path.clone(),
+        source,
+    })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { database: database.into(), lock: path }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
+            database: database.into(),
+            lock: path,
+        }),
         Err(TryLockError::Error(source)) => Err(OpenError::File { path, source }),
     }
 }
@@ -42,8 +51,9 @@ pub(super) fn for_writing(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(unusable(&name))?;
     prepare(&connection).map_err(unusable(&name))?;
-    let mode: String =
-        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(unusable(&name))?;
+    let mode: String = connection
+        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+        .map_err(unusable(&name))?;
     if mode != "wal" {
         let what = "its file system does not support the shared memory of a write-ahead log".into();
         return Err(OpenError::Database { database: name, what });
@@ -87,7 +97,9 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 
 fn migrate(connection: &mut Connection, name: &str) -> Result<(), OpenError> {
     let failed = unusable(name);
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(&failed)?;
     transaction
         .execute_batch(
             "CREATE TABLE IF NOT EXISTS migrations (
@@ -100,7 +112,9 @@ fn migrate(connection: &mut Connection, name: &str) -> Result<(), OpenError> {
     let applied = transaction
         .prepare("SELECT version, sha256 FROM migrations ORDER BY version")
         .and_then(|mut statement| {
-            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<Vec<_>>>()
+            statement
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<Vec<_>>>()
         })
         .map_err(&failed)?;
     for (version, migration) in pending(name, &applied, MIGRATIONS)? {
@@ -116,5 +130,8 @@ fn migrate(connection: &mut Connection, name: &str) -> Result<(), OpenError> {
 }
 
 fn unusable(name: &str) -> impl Fn(rusqlite::Error) -> OpenError {
-    move |error| OpenError::Database { database: name.to_owned(), what: error.to_string() }
+    move |error| OpenError::Database {
+        database: name.to_owned(),
+        what: error.to_string(),
+    }
 }

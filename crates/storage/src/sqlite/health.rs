@@ -17,7 +17,11 @@ enum End {
 
 impl Health {
     pub fn check(&self) -> Result<(), StoreError> {
-        if self.end.get().is_some() { Err(self.closed()) } else { Ok(()) }
+        if self.end.get().is_some() {
+            Err(self.closed())
+        } else {
+            Ok(())
+        }
     }
 
     pub fn set_closed(&self) {

@@ -78,7 +78,15 @@ impl SqliteStore {
             readers.push(Arc::new(Mutex::new(connect::for_reading(path)?)));
         }
         let path = Some(path.to_owned());
-        Self::start(readers, |cache, health| Setting { connection, cache, health, on_fatal, faults, _lock: Some(lock), path })
+        Self::start(readers, |cache, health| Setting {
+            connection,
+            cache,
+            health,
+            on_fatal,
+            faults,
+            _lock: Some(lock),
+            path,
+        })
     }
 
     /// A database that lives in this process and ends with it. Readers and the writer take turns on its one connection.
@@ -86,7 +94,15 @@ impl SqliteStore {
         let connection = Arc::new(Mutex::new(connect::in_memory()?));
         let (on_fatal, faults): (OnFatal, _) = (Box::new(|_| {}), None);
         let readers = vec![connection.clone()];
-        Self::start(readers, |cache, health| Setting { connection, cache, health, on_fatal, faults, _lock: None, path: None })
+        Self::start(readers, |cache, health| Setting {
+            connection,
+            cache,
+            health,
+            on_fatal,
+            faults,
+            _lock: None,
+            path: None,
+        })
     }
 
     fn start(
@@ -94,9 +110,17 @@ impl SqliteStore {
         setting: impl FnOnce(Arc<Cache>, Arc<Health>) -> Setting,
     ) -> Result<Arc<Self>, OpenError> {
         let (cache, health) = (Arc::new(Cache::default()), Arc::new(Health::default()));
-        let writer = Writer::start(setting(cache.clone(), health.clone()))
-            .map_err(|error| OpenError::Database { database: "SQLite".into(), what: format!("no thread: {error}") })?;
-        Ok(Arc::new(Self { writer, readers: Readers::new(readers), cache, health, numbers: Numbers::default() }))
+        let writer = Writer::start(setting(cache.clone(), health.clone())).map_err(|error| OpenError::Database {
+            database: "SQLite".into(),
+            what: format!("no thread: {error}"),
+        })?;
+        Ok(Arc::new(Self {
+            writer,
+            readers: Readers::new(readers),
+            cache,
+            health,
+            numbers: Numbers::default(),
+        }))
     }
 
     fn read_account(&self, id: AccountId) -> Result<Option<Arc<Account>>, StoreError> {
@@ -106,7 +130,9 @@ impl SqliteStore {
             Err(ticket) => ticket,
         };
         let sql = concat!(select!(account), " WHERE id = ?");
-        let found = self.readers.with(|connection| read::one(connection, sql, [id.0.cast_signed()], read::account))?;
+        let found = self
+            .readers
+            .with(|connection| read::one(connection, sql, [id.0.cast_signed()], read::account))?;
         if let Some(account) = &found {
             self.cache.fill(ticket, |objects| objects.put_account(account.clone()));
         }
@@ -133,10 +159,12 @@ impl SqliteStore {
             Err(ticket) => ticket,
         };
         let sql = concat!(select!(authorization), " WHERE id = ?");
-        let found =
-            self.readers.with(|connection| read::one(connection, sql, [id.0.cast_signed()], read::authorization))?;
+        let found = self
+            .readers
+            .with(|connection| read::one(connection, sql, [id.0.cast_signed()], read::authorization))?;
         if let Some(authorization) = &found {
-            self.cache.fill(ticket, |objects| objects.put_authorization(authorization.clone()));
+            self.cache
+                .fill(ticket, |objects| objects.put_authorization(authorization.clone()));
         }
         Ok(found)
     }
@@ -147,7 +175,8 @@ impl SqliteStore {
             return Ok(Some(certificate));
         }
         let sql = concat!(select!(certificate), " WHERE key = ?");
-        self.readers.with(|connection| read::one(connection, sql, [key(id)], read::certificate))
+        self.readers
+            .with(|connection| read::one(connection, sql, [key(id)], read::certificate))
     }
 }
 
@@ -167,7 +196,8 @@ impl Store for SqliteStore {
         Box::pin(async move {
             self.health.check()?;
             let sql = concat!(select!(account), " WHERE thumbprint = ?");
-            self.readers.with(|connection| read::one(connection, sql, [thumbprint.as_bytes()], read::account))
+            self.readers
+                .with(|connection| read::one(connection, sql, [thumbprint.as_bytes()], read::account))
         })
     }
 
@@ -183,11 +213,15 @@ impl Store for SqliteStore {
         Box::pin(async move { self.read_certificate(id) })
     }
 
-    fn certificate_by_serial(&self, serial: Serial) -> BoxFuture<'_, Result<Option<Arc<CertificateRecord>>, StoreError>> {
+    fn certificate_by_serial(
+        &self,
+        serial: Serial,
+    ) -> BoxFuture<'_, Result<Option<Arc<CertificateRecord>>, StoreError>> {
         Box::pin(async move {
             self.health.check()?;
             let sql = concat!(select!(certificate), " WHERE serial = ?");
-            self.readers.with(|connection| read::one(connection, sql, [serial.as_bytes()], read::certificate))
+            self.readers
+                .with(|connection| read::one(connection, sql, [serial.der_content()], read::certificate))
         })
     }
 
@@ -204,7 +238,10 @@ impl Store for SqliteStore {
                 let limit = i64::try_from(limit).unwrap_or(i64::MAX);
                 let params = [account.0.cast_signed(), after.0.cast_signed(), limit];
                 let orders = read::all(connection, sql, params, read::order)?;
-                orders.into_iter().map(|order| read::complete(connection, order)).collect()
+                orders
+                    .into_iter()
+                    .map(|order| read::complete(connection, order))
+                    .collect()
             })
         })
     }

@@ -31,7 +31,12 @@ impl Numbers {
         };
         let mut block = block.lock().await;
         if block.end - block.start < count {
-            *block = writer.write(Reserve { kind, count: count.max(BLOCK) }).await?;
+            *block = writer
+                .write(Reserve {
+                    kind,
+                    count: count.max(BLOCK),
+                })
+                .await?;
         }
         let start = block.start;
         block.start += count;

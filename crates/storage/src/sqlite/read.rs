@@ -26,7 +26,10 @@ pub(super) struct Readers {
 
 impl Readers {
     pub fn new(connections: Vec<Arc<Mutex<Connection>>>) -> Self {
-        Self { connections, next: AtomicUsize::new(0) }
+        Self {
+            connections,
+            next: AtomicUsize::new(0),
+        }
     }
 
     /// Runs several statements on one state of the database.
@@ -50,11 +53,12 @@ impl Readers {
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        let connection = self.connections[start % count].lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = self.connections[start % count]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         Ok(read(&connection)?)
     }
 }
-
 
 macro_rules! select {
     (account) => {
@@ -76,7 +80,12 @@ pub(super) use select;
 
 /// An order with everything its status is computed from. Wants a snapshot.
 pub(super) fn facts(connection: &Connection, id: OrderId) -> Result<Option<OrderFacts>, Failure> {
-    match one(connection, concat!(select!(order), " WHERE id = ?"), [id.0.cast_signed()], order)? {
+    match one(
+        connection,
+        concat!(select!(order), " WHERE id = ?"),
+        [id.0.cast_signed()],
+        order,
+    )? {
         Some(order) => complete(connection, order).map(Some),
         None => Ok(None),
     }
@@ -91,9 +100,16 @@ pub(super) fn complete(connection: &Connection, order: Arc<Order>) -> Result<Ord
         authorizations.push(found.ok_or_else(|| without_authorization(order.id, *id))?);
     }
     let keys = keys_of(order.id);
-    let newest = concat!(select!(certificate), " WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1");
+    let newest = concat!(
+        select!(certificate),
+        " WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1"
+    );
     let certificate = one(connection, newest, [keys.start(), keys.end()], certificate)?;
-    Ok(OrderFacts { order, authorizations, certificate })
+    Ok(OrderFacts {
+        order,
+        authorizations,
+        certificate,
+    })
 }
 
 /// The one row that a statement finds.
@@ -153,7 +169,10 @@ pub(super) fn order(row: &Row) -> Result<Order, StoreError> {
 }
 
 pub(super) fn authorization(row: &Row) -> Result<Authorization, StoreError> {
-    let columns = Columns { table: "authorizations", row };
+    let columns = Columns {
+        table: "authorizations",
+        row,
+    };
     AuthorizationRow {
         id: columns.integer(0)?,
         account: columns.integer(1)?,
@@ -169,7 +188,10 @@ pub(super) fn authorization(row: &Row) -> Result<Authorization, StoreError> {
 }
 
 pub(super) fn certificate(row: &Row) -> Result<CertificateRecord, StoreError> {
-    let columns = Columns { table: "certificates", row };
+    let columns = Columns {
+        table: "certificates",
+        row,
+    };
     CertificateRow {
         key: columns.integer(0)?,
         account: columns.integer(1)?,
@@ -213,8 +235,16 @@ impl<'a> Columns<'a> {
     fn get<T>(&self, index: usize, read: fn(&ValueRef<'a>) -> FromSqlResult<T>) -> Result<T, StoreError> {
         read(&self.row.get_ref_unwrap(index)).map_err(|error| {
             let name = self.row.as_ref().column_name(index).unwrap_or("?");
-            let key = self.row.get_ref_unwrap(0).as_i64().map_or("without a key".into(), |key| key.to_string());
-            StoreError::Corrupt { table: self.table, row: key, what: format!("column {name}: {error}") }
+            let key = self
+                .row
+                .get_ref_unwrap(0)
+                .as_i64()
+                .map_or("without a key".into(), |key| key.to_string());
+            StoreError::Corrupt {
+                table: self.table,
+                row: key,
+                what: format!("column {name}: {error}"),
+            }
         })
     }
 }

@@ -27,7 +27,12 @@ impl Write for Secret {
         let length = kept.len();
         kept.try_into().map_err(|_| {
             let what = format!("column value: a secret of {length} bytes instead of 32");
-            StoreError::Corrupt { table: "settings", row: self.name.into(), what }.into()
+            StoreError::Corrupt {
+                table: "settings",
+                row: self.name.into(),
+                what,
+            }
+            .into()
         })
     }
 

@@ -14,7 +14,10 @@ use authority::ports::StoreError;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{cache::{Cache, Objects}, health::Health};
+use super::{
+    cache::{Cache, Objects},
+    health::Health,
+};
 use crate::{OnFatal, Statistics};
 
 /// More than this would make the first of them wait longer than a sync takes.
@@ -113,16 +116,32 @@ impl Writer {
     pub fn start(setting: Setting) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (health, counts) = (setting.health.clone(), Arc::new(Counts::default()));
-        let side = Side { receiver, counts: counts.clone(), setting, closing: None };
-        let thread = thread::Builder::new().name("sqlite-writer".into()).spawn(move || side.run())?;
-        Ok(Self { sender, health, counts, thread: Mutex::new(Some(thread)) })
+        let side = Side {
+            receiver,
+            counts: counts.clone(),
+            setting,
+            closing: None,
+        };
+        let thread = thread::Builder::new()
+            .name("sqlite-writer".into())
+            .spawn(move || side.run())?;
+        Ok(Self {
+            sender,
+            health,
+            counts,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Has a write made; when this answers, it is on disk.
     pub async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
         self.health.check()?;
         let (reply, outcome) = oneshot::channel();
-        let job = Box::new(Task { write, output: None, reply });
+        let job = Box::new(Task {
+            write,
+            output: None,
+            reply,
+        });
         if self.sender.send(Message::Job(job)).await.is_err() {
             return Err(self.health.closed());
         }
@@ -226,7 +245,12 @@ impl Side {
                 on_fatal(what);
             }
         }
-        let Self { mut receiver, setting, closing, .. } = self;
+        let Self {
+            mut receiver,
+            setting,
+            closing,
+            ..
+        } = self;
         // Jobs that still wait are dropped with the queue, and with them the other ends of their replies.
         receiver.close();
         drop(receiver);
@@ -313,7 +337,10 @@ impl Side {
         loop {
             while next < group.len() {
                 if let Err(failure) = guarded(&mut *group[next], connection) {
-                    tracing::warn!(?failure, "a write failed; the group is done again, each write by itself");
+                    tracing::warn!(
+                        ?failure,
+                        "a write failed; the group is done again, each write by itself"
+                    );
                     return match roll_back(connection) {
                         Ok(()) => Attempt::Again,
                         Err(undone) => Attempt::Failed(undone),
@@ -413,7 +440,10 @@ enum Attempt {
 
 fn guarded(job: &mut dyn Job, connection: &Connection) -> Result<(), Failure> {
     catch_unwind(AssertUnwindSafe(|| job.run(connection))).unwrap_or_else(|panic| {
-        Err(Failure::Store(StoreError::Unavailable(format!("a write panicked: {}", panic_text(&*panic)))))
+        Err(Failure::Store(StoreError::Unavailable(format!(
+            "a write panicked: {}",
+            panic_text(&*panic)
+        ))))
     })
 }
 
@@ -434,5 +464,6 @@ fn unavailable(statement: &str, error: &dyn std::fmt::Display) -> StoreError {
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
 }

@@ -1,0 +1,319 @@
+//! From a configuration to a running node.
+
+use std::{
+    collections::HashSet,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use authority::{Authority, Policy, Registry, ports::Store};
+use config::Config;
+use issuance::{Issuer, IssuerUrls, Issuers, Profile};
+use server::{Admin, Front, Links, Listener, Nonces, Options, PublicFiles, Seal, TlsIdentity, Waiting};
+use storage::Database;
+use tokio::sync::watch;
+
+use crate::{
+    extensions::EXTENSIONS,
+    files, metrics,
+    world::{self, World},
+};
+
+/// A node that is ready to serve: everything opened, every port bound.
+pub struct Node {
+    api: Listener,
+    admin: Listener,
+    public: Option<(Listener, PublicFiles)>,
+    front: Arc<Front>,
+    authority: Authority,
+    database: Arc<dyn Database>,
+    issuers: Arc<Issuers>,
+    nonces: Arc<Nonces>,
+    nonce_file: PathBuf,
+    /// Says why the store can promise nothing any more.
+    fatal: watch::Receiver<Option<String>>,
+}
+
+impl Node {
+    /// Composes a node around a bound API port. Relative paths are relative to `folder`.
+    pub async fn compose(config: &Config, folder: &Path, api: Listener) -> Result<Self, String> {
+        let (report, fatal) = watch::channel(None);
+        let database = storage::open(
+            &database_url(&config.database.url, folder),
+            Box::new(move |why| {
+                let _ = report.send(Some(why));
+            }),
+        )
+        .await
+        .map_err(|error| error.to_string())?;
+        let secret = database
+            .load_or_create_secret("seal", world::random_array())
+            .await
+            .map_err(|error| format!("the database's sealing key cannot be read: {error}"))?;
+
+        let issuers = Arc::new(issuers(config, folder)?);
+        let waiting = Arc::new(Waiting::default());
+        let store: Arc<dyn Store> = database.clone();
+        let authority = Authority::new(
+            store,
+            Arc::new(World),
+            waiting.clone(),
+            issuers.clone(),
+            registry(config, folder)?,
+            policy(config, folder)?,
+        );
+        let nonce_file = folder.join(&config.server.state).join("nonces");
+        let process = u32::from_be_bytes(world::random_array());
+        let nonces = Nonces::resume(Seal::new(&secret), process, &nonce_file)
+            .map_err(|error| format!("{} cannot be read: {error}", nonce_file.display()))?;
+        let nonces = Arc::new(nonces);
+        let links = Links::new(&config.server.external_url, Seal::new(&secret));
+        let front = Arc::new(Front::new(
+            authority.clone(),
+            links,
+            nonces.clone(),
+            waiting,
+            options(config),
+        ));
+        let admin = listen("admin.listen", Listener::http(config.admin.listen).await)?;
+        let public = match config.server.public_listen {
+            Some(address) => Some((
+                listen("server.public_listen", Listener::http(address).await)?,
+                public_files(&issuers),
+            )),
+            None => None,
+        };
+        Ok(Self {
+            api,
+            admin,
+            public,
+            front,
+            authority,
+            database,
+            issuers,
+            nonces,
+            nonce_file,
+            fatal,
+        })
+    }
+
+    pub fn admin_address(&self) -> Result<SocketAddr, String> {
+        self.admin.address().map_err(|error| error.to_string())
+    }
+
+    /// Serves until `stop` turns true, or until the store fails.
+    pub async fn run(mut self, stop: watch::Receiver<bool>) -> Result<(), String> {
+        let (quit, quitting) = watch::channel(false);
+        let admin = self.admin_handler();
+        let mut serving = vec![
+            tokio::spawn(self.api.serve(self.front.clone(), quitting.clone())),
+            tokio::spawn(self.admin.serve(admin, quitting.clone())),
+        ];
+        if let Some((listener, files)) = self.public {
+            serving.push(tokio::spawn(listener.serve(files, quitting.clone())));
+        }
+        let worker = tokio::spawn(server::work(self.authority.clone(), SWEEP));
+        let mut stop = stop;
+        let failed = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => None,
+            fatal = self.fatal.wait_for(Option::is_some) => fatal.ok().and_then(|why| (*why).clone()),
+        };
+        worker.abort();
+        if let Some(why) = failed {
+            // What was promised is on disk, what was not is unknown: only a fresh start can tell.
+            return Err(format!("the database failed and this process ends: {why}"));
+        }
+        let _ = quit.send(true);
+        for task in serving {
+            let _ = task.await;
+        }
+        self.nonces
+            .save(&self.nonce_file)
+            .map_err(|error| format!("the nonces were not saved: {error}"))?;
+        self.database.close().await;
+        Ok(())
+    }
+
+    fn admin_handler(&self) -> Admin {
+        let store: Arc<dyn Store> = self.database.clone();
+        let (issuers, database) = (self.issuers.clone(), self.database.clone());
+        let signer_ready = move || {
+            let now = world::now();
+            match issuers.issuers().find(|issuer| issuer.not_after() <= now) {
+                Some(issuer) => Err(format!(
+                    "the issuer {:?} expired at {}",
+                    issuer.name(),
+                    issuer.not_after()
+                )),
+                None => Ok(()),
+            }
+        };
+        Admin::new(store, signer_ready, move || metrics::render(&database.statistics()))
+    }
+}
+
+/// `listen` with the name of the setting that was wrong.
+pub fn listen(setting: &str, listener: std::io::Result<Listener>) -> Result<Listener, String> {
+    listener.map_err(|error| format!("{setting}: {error}; is another process using it? Name another address"))
+}
+
+/// The API's own certificate and key.
+pub fn tls_identity(config: &Config, folder: &Path) -> Result<TlsIdentity, String> {
+    let (certificate, key) = (
+        folder.join(&config.server.tls_certificate),
+        folder.join(&config.server.tls_key),
+    );
+    let chain = pkix::pem::parse_chain(&files::read(&certificate)?)
+        .map_err(|error| format!("server.tls_certificate {}: {error}", certificate.display()))?;
+    let key_pair = pkix::key::KeyPair::from_pkcs8_pem(&files::read(&key)?)
+        .map_err(|error| format!("server.tls_key {}: {error}", key.display()))?;
+    Ok(TlsIdentity {
+        chain,
+        key: key_pair.to_pkcs8_der().to_vec(),
+    })
+}
+
+/// How often work that others left behind is looked for; one's own is done at once.
+const SWEEP: Duration = Duration::from_secs(5);
+
+fn database_url(url: &str, folder: &Path) -> String {
+    match url.strip_prefix("sqlite:") {
+        Some(file) if file != ":memory:" => format!("sqlite:{}", folder.join(file).display()),
+        _ => url.to_owned(),
+    }
+}
+
+fn registry(config: &Config, folder: &Path) -> Result<Registry, String> {
+    let trust_anchors = match &config.validation.trust_anchors {
+        Some(file) => Some(files::read(&folder.join(file))?),
+        None => None,
+    };
+    let settings = validation::Settings {
+        http_port: config.validation.http_port,
+        tls_port: config.validation.tls_port,
+        resolvers: config.validation.resolvers.clone(),
+        trust_anchors,
+        allow_networks: config.validation.allow_networks.clone(),
+        ..Default::default()
+    };
+    let mut registry = Registry::default();
+    registry.add_identifier_type(authority::identifier::Dns);
+    let methods =
+        validation::base_methods(settings, Arc::new(world::now)).map_err(|error| format!("validation: {error}"))?;
+    methods.into_iter().for_each(|method| registry.add_method(method));
+    for name in config.extensions.keys() {
+        if !EXTENSIONS.iter().any(|extension| extension.name == name) {
+            let known: Vec<_> = EXTENSIONS.iter().map(|extension| extension.name).collect();
+            return Err(format!(
+                "extensions.{name}: there is no such extension; there are: {}",
+                known.join(", ")
+            ));
+        }
+    }
+    for extension in EXTENSIONS {
+        let table = config.extensions.get(extension.name);
+        match table.and_then(|table| table.get("enabled")) {
+            None | Some(toml::Value::Boolean(true)) => (extension.register)(&mut registry),
+            Some(toml::Value::Boolean(false)) => {}
+            Some(other) => {
+                return Err(format!(
+                    "extensions.{}.enabled: {other} is neither true nor false",
+                    extension.name
+                ));
+            }
+        }
+    }
+    Ok(registry)
+}
+
+fn policy(config: &Config, folder: &Path) -> Result<Policy, String> {
+    let blocked_keys = match &config.acme.blocked_keys {
+        Some(file) => blocked_keys(&folder.join(file))?,
+        None => HashSet::new(),
+    };
+    Ok(Policy {
+        order_lifetime: config.acme.order_lifetime.duration(),
+        authorization_lifetime: config.acme.authorization_lifetime.duration(),
+        identifiers_per_order: config.acme.identifiers_per_order,
+        terms_of_service: config.acme.terms_of_service.clone(),
+        default_profile: config.acme.default_profile.clone(),
+        validation_wait: config.validation.wait.duration(),
+        validation_attempts: config.validation.attempts,
+        validation_retry: config.validation.retry_after.duration(),
+        blocked_keys,
+        ..Policy::default()
+    })
+}
+
+fn blocked_keys(file: &Path) -> Result<HashSet<[u8; 32]>, String> {
+    let text = files::read(file)?;
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let keys = lines.map(|(number, line)| {
+        let bytes = (line.len() == 64 && line.is_ascii()).then(|| {
+            (0..32)
+                .map(|at| u8::from_str_radix(&line[2 * at..2 * at + 2], 16).ok())
+                .collect::<Option<Vec<u8>>>()
+        });
+        bytes
+            .flatten()
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| format!("{}, line {}: not 64 hexadecimal digits", file.display(), number + 1))
+    });
+    keys.collect()
+}
+
+fn issuers(config: &Config, folder: &Path) -> Result<Issuers, String> {
+    let issuers = config.issuer.iter().map(|(name, settings)| {
+        let base = config
+            .server
+            .public_http
+            .as_deref()
+            .map(|base| base.trim_end_matches('/'));
+        let urls = IssuerUrls {
+            crl: base.map(|base| format!("{base}/crl/{name}.crl")),
+            certificate: base.map(|base| format!("{base}/issuer/{name}.cer")),
+        };
+        let certificate = files::read(&folder.join(&settings.certificate))?;
+        let key = zeroize::Zeroizing::new(files::read(&folder.join(&settings.key))?);
+        Issuer::from_pem(name, &certificate, &key, urls).map_err(|error| error.to_string())
+    });
+    let profiles = config.profile.iter().map(|(name, settings)| Profile {
+        name: name.clone(),
+        issuer: settings.issuer.clone(),
+        lifetime: settings.lifetime.duration(),
+        backdate: settings.backdate.duration(),
+        common_name: settings.common_name,
+        client_auth: settings.client_auth,
+    });
+    Issuers::new(issuers.collect::<Result<_, _>>()?, profiles.collect()).map_err(|error| error.to_string())
+}
+
+fn options(config: &Config) -> Options {
+    Options {
+        meta: acme::Meta {
+            terms_of_service: config.acme.terms_of_service.clone(),
+            website: config.acme.website.clone(),
+            caa_identities: config.acme.caa_identities.clone(),
+            external_account_required: false,
+        },
+        hold: config.server.hold.duration(),
+        orders_per_page: config.server.orders_per_page,
+    }
+}
+
+/// The issuer certificates at the paths that [`issuers`] put into certificates.
+fn public_files(issuers: &Issuers) -> PublicFiles {
+    PublicFiles::new(issuers.issuers().map(|issuer| {
+        let certificate = bytes::Bytes::copy_from_slice(issuer.certificate().der());
+        (
+            format!("/issuer/{}.cer", issuer.name()),
+            ("application/pkix-cert", certificate),
+        )
+    }))
+}

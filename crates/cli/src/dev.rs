@@ -1,0 +1,183 @@
+//! `vidimus dev`: an authority on this machine, at once, and a certificate from it.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use config::Config;
+use server::Listener;
+use testbed::dns::{Dns, Running};
+use tokio::sync::watch;
+
+use crate::{
+    compose::{Node, listen, tls_identity},
+    files,
+    init::{AuthorityFiles, api_names, first_config},
+    serve::stop_signal,
+};
+
+#[derive(Args)]
+pub struct Dev {
+    /// Where everything is kept between runs.
+    #[arg(long, value_name = "DIR", default_value = ".vidimus-dev")]
+    dir: PathBuf,
+    /// Where the API listens.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:14000")]
+    listen: SocketAddr,
+    /// Where health and metrics are answered.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:14001")]
+    admin: SocketAddr,
+    /// The port that http-01 dials.
+    #[arg(long, value_name = "PORT", default_value_t = 5002)]
+    http_port: u16,
+    /// The port that tls-alpn-01 dials.
+    #[arg(long, value_name = "PORT", default_value_t = 5001)]
+    tls_port: u16,
+    /// Ask this resolver instead of the built-in DNS, which answers every name with 127.0.0.1.
+    #[arg(long, value_name = "ADDR:PORT")]
+    dns: Option<SocketAddr>,
+    /// Validate DNSSEC with these trust anchors.
+    #[arg(long, value_name = "FILE")]
+    dns_anchors: Option<PathBuf>,
+    /// Where the built-in DNS is scripted, by pebble-challtestsrv's interface.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8055")]
+    challtestsrv: SocketAddr,
+    /// Do not obtain a certificate for localhost.
+    #[arg(long)]
+    no_first_certificate: bool,
+    /// End after the first certificate.
+    #[arg(long, conflicts_with = "no_first_certificate")]
+    once: bool,
+}
+
+impl Dev {
+    pub async fn run(self) -> Result<(), String> {
+        files::make_folder(&self.dir)?;
+        let keys = AuthorityFiles::of(&self.dir);
+        keys.make_if_missing()?;
+
+        let dns = self.start_dns().await?;
+        let resolver = dns
+            .as_ref()
+            .map(|dns| dns.dns_addr)
+            .or(self.dns)
+            .ok_or("no DNS to ask")?;
+        // The API's certificate covers addresses, not ports, so it can be made before the port is known.
+        keys.make_api_certificate(&api_names(self.listen, &format!("https://{}", self.listen)))?;
+        let mut config = self.config(resolver);
+        let api = listen(
+            "--listen",
+            Listener::https(self.listen, tls_identity(&config, &self.dir)?).await,
+        )?;
+        let address = api.address().map_err(|error| error.to_string())?;
+        config.server.listen = address;
+        config.server.external_url = format!("https://{address}");
+        let node = Node::compose(&config, &self.dir, api).await?;
+        config.admin.listen = node.admin_address()?;
+        let directory = format!("https://{address}/directory");
+        files::write(&self.dir.join("directory.url"), &format!("{directory}\n"))?;
+        files::write(
+            &self.dir.join("vidimus.toml"),
+            &config.to_toml().map_err(|error| error.to_string())?,
+        )?;
+
+        println!("ready {directory}");
+        println!("admin http://{}", config.admin.listen);
+        println!("dns {resolver}");
+        if let Some(control) = dns.as_ref().and_then(|dns| dns.control_addr) {
+            println!("challtestsrv http://{control}");
+        }
+        let (end, ended) = watch::channel(false);
+        let signal = stop_signal()?;
+        let serving = tokio::spawn(node.run(either(signal, ended)));
+        if !self.no_first_certificate {
+            match self.first_certificate(&directory, &keys.root).await {
+                Ok(path) => println!("certificate {}", path.display()),
+                Err(why) if self.once => {
+                    let _ = end.send(true);
+                    let _ = serving.await;
+                    return Err(format!("the first certificate was not obtained: {why}"));
+                }
+                Err(why) => eprintln!("vidimus: the first certificate was not obtained: {why}; the server runs on"),
+            }
+        }
+        if self.once {
+            let _ = end.send(true);
+        } else {
+            self.say_what_next(&directory);
+        }
+        serving.await.map_err(|error| error.to_string())?
+    }
+
+    async fn start_dns(&self) -> Result<Option<Running>, String> {
+        if self.dns.is_some() {
+            return Ok(None);
+        }
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        match Dns::start(any, Some(self.challtestsrv)).await {
+            Ok(running) => Ok(Some(running)),
+            Err(error) => Err(format!(
+                "the built-in DNS cannot listen on {} (--challtestsrv): {error}; name another address, or use --dns",
+                self.challtestsrv
+            )),
+        }
+    }
+
+    fn config(&self, resolver: SocketAddr) -> Config {
+        let mut config = first_config(self.listen, format!("https://{}", self.listen));
+        config.admin.listen = self.admin;
+        config.validation.http_port = self.http_port;
+        config.validation.tls_port = self.tls_port;
+        config.validation.resolvers = vec![resolver];
+        config.validation.trust_anchors = self
+            .dns_anchors
+            .as_ref()
+            .map(|file| std::path::absolute(file).unwrap_or(file.clone()));
+        config.validation.allow_networks = LOOPBACK.iter().filter_map(|network| network.parse().ok()).collect();
+        config
+    }
+
+    /// Through our own client and real http-01, like anybody's.
+    async fn first_certificate(&self, directory: &str, root: &Path) -> Result<PathBuf, String> {
+        let loopback = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), self.http_port);
+        let _ = (directory, root, loopback);
+        Err("the client is not mounted yet".to_owned())
+    }
+
+    /// Lines to paste.
+    fn say_what_next(&self, directory: &str) {
+        let root = std::path::absolute(self.dir.join("root.pem")).unwrap_or_else(|_| self.dir.join("root.pem"));
+        let (root, http, tls) = (root.display(), self.http_port, self.tls_port);
+        println!(
+            "
+To get another certificate from this authority (every name resolves to 127.0.0.1 here):
+
+  certbot   REQUESTS_CA_BUNDLE={root} certbot certonly --standalone --http-01-port {http} \\
+              --server {directory} -d www.example.test --agree-tos -m you@example.test -n \\
+              --config-dir cb --work-dir cb --logs-dir cb
+  lego      LEGO_CA_CERTIFICATES={root} lego --server {directory} --http --http.port :{http} \\
+              -d www.example.test -m you@example.test -a run
+  vidimus   vidimus cert issue www.example.test --server {directory} --ca-bundle {root} \\
+              --dir certs --standalone 127.0.0.1:{http}
+            (or --tls-alpn 127.0.0.1:{tls})
+  curl      curl --cacert {root} {directory}
+
+Stop with Ctrl-C; everything is kept in {}.",
+            self.dir.display()
+        );
+    }
+}
+
+const LOOPBACK: &[&str] = &["127.0.0.0/8", "::1/128"];
+
+/// Turns true when one of the two does.
+fn either(mut a: watch::Receiver<bool>, mut b: watch::Receiver<bool>) -> watch::Receiver<bool> {
+    let (send, receive) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! { _ = a.wait_for(|stop| *stop) => {}, _ = b.wait_for(|stop| *stop) => {} }
+        let _ = send.send(true);
+    });
+    receive
+}

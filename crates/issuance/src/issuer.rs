@@ -1,0 +1,164 @@
+//! An issuer: a CA certificate with its key.
+
+use jiff::Timestamp;
+use pkix::{
+    certificate::{self, Certificate, CertificateError},
+    extension::{self, Extension},
+    key::{KeyPair, KeyPairError, SignatureAlgorithm},
+    lint::LintContext,
+    name::DistinguishedName,
+};
+
+use crate::linted::Linted;
+
+/// Signs linted bytes and nothing else.
+pub struct Issuer {
+    name: String,
+    certificate: Certificate,
+    key: KeyPair,
+    key_identifier: [u8; 20],
+    /// DER, from this certificate up, the root left out.
+    chain: Vec<Vec<u8>>,
+    urls: IssuerUrls,
+}
+
+/// Where relying parties find what they need about this issuer, plain HTTP (RFC 5280 §4.2.1.13, §4.2.2.1).
+#[derive(Clone, Debug, Default)]
+pub struct IssuerUrls {
+    /// Already in every certificate, since it cannot be added later.
+    pub crl: Option<String>,
+    pub certificate: Option<String>,
+}
+
+impl IssuerUrls {
+    pub(crate) fn extensions(&self) -> Vec<Extension> {
+        let crl = self
+            .crl
+            .as_deref()
+            .and_then(|url| extension::crl_distribution_points(&[url]).ok());
+        let certificate = extension::authority_info_access(self.certificate.as_deref(), None)
+            .ok()
+            .flatten();
+        crl.into_iter().chain(certificate).collect()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum IssuerError {
+    #[error("issuer {name:?}: the certificate cannot be read: {error}")]
+    Certificate { name: String, error: CertificateError },
+    #[error("issuer {name:?}: the key cannot be read: {error}")]
+    Key { name: String, error: KeyPairError },
+    #[error("issuer {name:?}: {what}")]
+    Unfit { name: String, what: String },
+    #[error("profile {profile:?} names the issuer {issuer:?}, which is not configured")]
+    Unknown { profile: String, issuer: String },
+}
+
+impl Issuer {
+    /// `chain` begins with the issuer's own certificate; a self-signed one at its end is left out.
+    pub fn new(name: &str, chain: Vec<Vec<u8>>, key: KeyPair, urls: IssuerUrls) -> Result<Self, IssuerError> {
+        let unfit = |what: &str| IssuerError::Unfit {
+            name: name.to_owned(),
+            what: what.to_owned(),
+        };
+        let unreadable = |error| IssuerError::Certificate {
+            name: name.to_owned(),
+            error,
+        };
+        let first = chain
+            .first()
+            .ok_or_else(|| unfit("its certificate file has no certificate"))?;
+        let certificate = Certificate::parse(first).map_err(unreadable)?;
+        if certificate.spki_der() != key.public_key().spki_der() {
+            return Err(unfit("the key is not the certificate's key"));
+        }
+        if !certificate.is_ca() {
+            return Err(unfit("the certificate is not a CA certificate"));
+        }
+        for uri in [&urls.crl, &urls.certificate].into_iter().flatten() {
+            if extension::crl_distribution_points(&[uri]).is_err() {
+                return Err(unfit(&format!("{uri:?} is not a URL that a certificate can carry")));
+            }
+        }
+        let mut above = Vec::new();
+        for der in chain {
+            let parsed = Certificate::parse(&der).map_err(unreadable)?;
+            if above.is_empty() || parsed.subject() != parsed.issuer() {
+                above.push(der);
+            }
+        }
+        let key_identifier = key.public_key().key_identifier();
+        Ok(Self {
+            name: name.to_owned(),
+            certificate,
+            key,
+            key_identifier,
+            chain: above,
+            urls,
+        })
+    }
+
+    pub fn from_pem(name: &str, chain_pem: &str, key_pem: &str, urls: IssuerUrls) -> Result<Self, IssuerError> {
+        let chain = pkix::pem::parse_chain(chain_pem).map_err(|error| IssuerError::Unfit {
+            name: name.to_owned(),
+            what: format!("its certificate file: {error}"),
+        })?;
+        let key = KeyPair::from_pkcs8_pem(key_pem).map_err(|error| IssuerError::Key {
+            name: name.to_owned(),
+            error,
+        })?;
+        Self::new(name, chain, key, urls)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    pub fn chain(&self) -> &[Vec<u8>] {
+        &self.chain
+    }
+
+    pub fn subject(&self) -> &DistinguishedName {
+        self.certificate.subject()
+    }
+
+    pub fn not_before(&self) -> Timestamp {
+        self.certificate.not_before()
+    }
+
+    pub fn not_after(&self) -> Timestamp {
+        self.certificate.not_after()
+    }
+
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.key.algorithm()
+    }
+
+    pub fn key_identifier(&self) -> [u8; 20] {
+        self.key_identifier
+    }
+
+    pub fn urls(&self) -> &IssuerUrls {
+        &self.urls
+    }
+
+    pub(crate) fn lint_context(&self) -> LintContext<'_> {
+        LintContext {
+            issuer_name_der: self.subject().der(),
+            issuer_key_identifier: &self.key_identifier,
+            issuer_not_after: self.not_after(),
+            signature_algorithm: self.algorithm(),
+            is_ca: false,
+        }
+    }
+
+    /// The certificate's DER.
+    pub(crate) fn sign(&self, linted: &Linted) -> Vec<u8> {
+        certificate::assemble(linted.bytes(), self.algorithm(), &self.key.sign(linted.bytes()))
+    }
+}
