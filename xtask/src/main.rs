@@ -1,1 +1,66 @@
-fn main() {}
+//! The project's own commands: `cargo xtask test | bench | demo | layers`.
+
+mod bench;
+mod demo;
+mod layers;
+mod machine;
+mod packages;
+mod run;
+mod test;
+mod vidimus;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let Err(error) = env::set_current_dir(root()) {
+        eprintln!("xtask: {}: {error}", root().display());
+        return ExitCode::FAILURE;
+    }
+    let outcome = match arguments.as_slice() {
+        ["test", steps @ ..] => test::all(steps),
+        ["bench", options @ ..] => bench::measure(options),
+        ["demo"] => demo::show(),
+        ["layers"] => layers::check(),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's folder; every command runs there.
+fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask
+        .parent()
+        .expect("invariant: xtask is a folder of the workspace")
+        .to_owned()
+}
+
+/// Where cargo puts what it builds.
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test [STEP…]      everything that must hold before a change is merged, or the named steps of it
+  test --list       the names of the steps
+  bench [--quick]   the figures, beside Debian's pebble; also in target/bench.json
+  demo              an authority from nothing, one certificate, and what is in it
+  layers            whether the crates' manifests keep to the arrows between the parts
+";

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use authority::{Authority, Policy, Registry, ports::Store};
+use authority::{
+    Authority, Policy, Registry,
+    ports::{Issuance, Store},
+};
 use config::Config;
 use issuance::{Issuer, IssuerUrls, Issuers, Profile};
 use server::{Admin, Front, Links, Listener, Nonces, Options, PublicFiles, Seal, TlsIdentity, Waiting};
@@ -36,9 +39,25 @@ pub struct Node {
     fatal: watch::Receiver<Option<String>>,
 }
 
+/// What may stand between the authority and its ports; nothing, outside of tests.
+pub trait Seams {
+    fn store(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
+        store
+    }
+
+    fn issuance(&self, issuance: Arc<dyn Issuance>) -> Arc<dyn Issuance> {
+        issuance
+    }
+}
+
+/// Nothing stands between.
+pub struct Seamless;
+
+impl Seams for Seamless {}
+
 impl Node {
     /// Composes a node around a bound API port. Relative paths are relative to `folder`.
-    pub async fn compose(config: &Config, folder: &Path, api: Listener) -> Result<Self, String> {
+    pub async fn compose(config: &Config, folder: &Path, api: Listener, seams: &impl Seams) -> Result<Self, String> {
         let (report, fatal) = watch::channel(None);
         let database = storage::open(
             &database_url(&config.database.url, folder),
@@ -55,12 +74,11 @@ impl Node {
 
         let issuers = Arc::new(issuers(config, folder)?);
         let waiting = Arc::new(Waiting::default());
-        let store: Arc<dyn Store> = database.clone();
         let authority = Authority::new(
-            store,
+            seams.store(database.clone()),
             Arc::new(World),
             waiting.clone(),
-            issuers.clone(),
+            seams.issuance(issuers.clone()),
             registry(config, folder)?,
             policy(config, folder)?,
         );

@@ -12,7 +12,7 @@ use testbed::dns::{Dns, Running};
 use tokio::sync::watch;
 
 use crate::{
-    compose::{Node, listen, tls_identity},
+    compose::{Node, Seamless, listen, tls_identity},
     files,
     init::{AuthorityFiles, api_names, first_config},
     serve::stop_signal,
@@ -74,7 +74,7 @@ impl Dev {
         let address = api.address().map_err(|error| error.to_string())?;
         config.server.listen = address;
         config.server.external_url = format!("https://{address}");
-        let node = Node::compose(&config, &self.dir, api).await?;
+        let node = Node::compose(&config, &self.dir, api, &Seamless).await?;
         config.admin.listen = node.admin_address()?;
         let directory = format!("https://{address}/directory");
         files::write(&self.dir.join("directory.url"), &format!("{directory}\n"))?;

@@ -1,18 +1,9 @@
-//! The `vidimus` binary: composition of everything. Each command is one file.
-
-mod compose;
-mod config_command;
-mod dev;
-mod extensions;
-mod files;
-mod init;
-mod metrics;
-mod serve;
-mod world;
+//! The `vidimus` binary: arguments in, a sentence and an exit code out.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use cli::{config_command, dev, init, serve};
 
 /// A certificate authority, client and everything around them for ACME.
 #[derive(Parser)]

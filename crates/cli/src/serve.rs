@@ -10,7 +10,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::compose::{Node, listen, tls_identity};
+use crate::compose::{Node, Seamless, listen, tls_identity};
 
 #[derive(Args)]
 pub struct Serve {
@@ -25,7 +25,7 @@ impl Serve {
         let folder = self.config.parent().unwrap_or(Path::new("."));
         let identity = tls_identity(&config, folder)?;
         let api = listen("server.listen", Listener::https(config.server.listen, identity).await)?;
-        let node = Node::compose(&config, folder, api).await?;
+        let node = Node::compose(&config, folder, api, &Seamless).await?;
         println!("ready {}/directory", config.server.external_url.trim_end_matches('/'));
         println!("admin http://{}", node.admin_address()?);
         node.run(stop_signal()?).await

@@ -1,0 +1,230 @@
+//! `vidimus serve` with a bomb in it: a node composed as always, that kills itself with SIGKILL at the n-th point.
+//!
+//! Points lie before and after every commit and every signature. Each signature is written down, synced, the moment it
+//! exists: whatever becomes of the process, the harness knows what was signed.
+//!
+//! `crash_server CONFIG POINT SIGNED`: configuration file, number of the point (0 never), file of signed serials.
+
+use std::{
+    fs::File,
+    io::Write,
+    ops::Range,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+};
+
+use acme::Identifier;
+use authority::{
+    model::{
+        Account, AccountId, Authorization, AuthorizationId, CertificateId, CertificateRecord, OrderFacts, OrderId,
+    },
+    ports::{
+        BoxFuture, Change, Claimed, Committed, IdKind, Issuance, IssuanceFailure, IssuanceRequest, Planned, Store,
+        StoreError,
+    },
+};
+use cli::{
+    compose::{Node, Seams, listen, tls_identity},
+    serve::stop_signal,
+};
+use jiff::Timestamp;
+use jose::Thumbprint;
+use pkix::certificate::Serial;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), String> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, file, point, signed] = arguments.as_slice() else {
+        return Err("usage: crash_server CONFIG POINT SIGNED".into());
+    };
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| "two providers")?;
+    let file = PathBuf::from(file);
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let config = config::Config::read(&file).map_err(|error| error.to_string())?;
+    let bomb = Arc::new(Bomb {
+        left: AtomicU64::new(point.parse().map_err(|_| "POINT is a number")?),
+    });
+    let identity = tls_identity(&config, folder)?;
+    let api = listen(
+        "server.listen",
+        server::Listener::https(config.server.listen, identity).await,
+    )?;
+    let node = Node::compose(
+        &config,
+        folder,
+        api,
+        &Bombs {
+            bomb,
+            signed: signed.into(),
+        },
+    )
+    .await?;
+    println!("ready {}/directory", config.server.external_url);
+    node.run(stop_signal()?).await
+}
+
+struct Bombs {
+    bomb: Arc<Bomb>,
+    signed: PathBuf,
+}
+
+impl Seams for Bombs {
+    fn store(&self, inner: Arc<dyn Store>) -> Arc<dyn Store> {
+        Arc::new(BombedStore {
+            inner,
+            bomb: self.bomb.clone(),
+        })
+    }
+
+    fn issuance(&self, inner: Arc<dyn Issuance>) -> Arc<dyn Issuance> {
+        Arc::new(BombedIssuance {
+            inner,
+            bomb: self.bomb.clone(),
+            signed: self.signed.clone(),
+        })
+    }
+}
+
+struct Bomb {
+    left: AtomicU64,
+}
+
+impl Bomb {
+    /// Counts a point; at the last one nothing more happens in this process.
+    fn point(&self) {
+        if self.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) == Ok(1) {
+            let _ = Command::new("kill")
+                .args(["-9", &std::process::id().to_string()])
+                .status();
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
+
+struct BombedIssuance {
+    inner: Arc<dyn Issuance>,
+    bomb: Arc<Bomb>,
+    signed: PathBuf,
+}
+
+impl Issuance for BombedIssuance {
+    fn has_profile(&self, profile: &str) -> bool {
+        self.inner.has_profile(profile)
+    }
+
+    fn prepare(&self, request: &IssuanceRequest<'_>) -> Result<Planned, IssuanceFailure> {
+        self.inner.prepare(request)
+    }
+
+    fn sign<'a>(
+        &'a self,
+        record: &'a CertificateRecord,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>> {
+        Box::pin(async move {
+            self.bomb.point();
+            let certificate = self.inner.sign(record, now).await?;
+            let mut file = File::options()
+                .append(true)
+                .create(true)
+                .open(&self.signed)
+                .expect("the file of serials");
+            writeln!(file, "{}", record.serial)
+                .and_then(|()| file.sync_all())
+                .expect("a serial written down");
+            self.bomb.point();
+            Ok(certificate)
+        })
+    }
+
+    fn chain(&self, issuer: &str) -> Option<Vec<Vec<u8>>> {
+        self.inner.chain(issuer)
+    }
+}
+
+struct BombedStore {
+    inner: Arc<dyn Store>,
+    bomb: Arc<Bomb>,
+}
+
+impl Store for BombedStore {
+    fn commit(&self, change: Change) -> BoxFuture<'_, Result<Committed, StoreError>> {
+        Box::pin(async move {
+            self.bomb.point();
+            let committed = self.inner.commit(change).await;
+            self.bomb.point();
+            committed
+        })
+    }
+
+    fn claim(&self, now: Timestamp, lease: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, StoreError>> {
+        self.inner.claim(now, lease, limit)
+    }
+
+    fn reserve(&self, kind: IdKind, count: u64) -> BoxFuture<'_, Result<Range<u64>, StoreError>> {
+        self.inner.reserve(kind, count)
+    }
+
+    fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Arc<Account>>, StoreError>> {
+        self.inner.account(id)
+    }
+
+    fn account_by_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<Option<Arc<Account>>, StoreError>> {
+        self.inner.account_by_key(thumbprint)
+    }
+
+    fn order(&self, id: OrderId) -> BoxFuture<'_, Result<Option<OrderFacts>, StoreError>> {
+        self.inner.order(id)
+    }
+
+    fn authorization(&self, id: AuthorizationId) -> BoxFuture<'_, Result<Option<Arc<Authorization>>, StoreError>> {
+        self.inner.authorization(id)
+    }
+
+    fn certificate(&self, id: CertificateId) -> BoxFuture<'_, Result<Option<Arc<CertificateRecord>>, StoreError>> {
+        self.inner.certificate(id)
+    }
+
+    fn certificate_by_serial(
+        &self,
+        serial: Serial,
+    ) -> BoxFuture<'_, Result<Option<Arc<CertificateRecord>>, StoreError>> {
+        self.inner.certificate_by_serial(serial)
+    }
+
+    fn orders_of(
+        &self,
+        account: AccountId,
+        after: OrderId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<OrderFacts>, StoreError>> {
+        self.inner.orders_of(account, after, limit)
+    }
+
+    fn authorizations_for(
+        &self,
+        account: AccountId,
+        identifier: Identifier,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<Authorization>>, StoreError>> {
+        self.inner.authorizations_for(account, identifier, limit)
+    }
+}

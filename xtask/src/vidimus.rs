@@ -1,0 +1,113 @@
+//! The product's binary, started as a user would.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{run::Outcome, target};
+
+/// A `vidimus dev` that runs until this is dropped.
+pub struct Dev {
+    pub directory: String,
+    /// From start to `ready`.
+    pub start: Duration,
+    dir: PathBuf,
+    child: Child,
+    // Kept open: a server that prints into a closed pipe would end.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Dev {
+    /// Starts it on free ports in an empty folder below the target directory, and waits until it serves.
+    pub fn start(http_port: u16, dns: &str) -> Outcome<Self> {
+        let dir = target().join("bench-dev");
+        // It may not be there; if it cannot be removed, the next line says so.
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        let begin = Instant::now();
+        let mut child = Command::new(binary("vidimus"))
+            .args([
+                "dev",
+                "--listen",
+                "127.0.0.1:0",
+                "--admin",
+                "127.0.0.1:0",
+                "--no-first-certificate",
+                "--dir",
+            ])
+            .arg(&dir)
+            .args([
+                "--http-port",
+                &http_port.to_string(),
+                "--dns",
+                dns,
+                "--challtestsrv",
+                "127.0.0.1:0",
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("vidimus cannot be started: {error}"))?;
+        let mut stdout = BufReader::new(child.stdout.take().expect("invariant: it was asked to be piped"));
+        let mut line = String::new();
+        while stdout.read_line(&mut line).is_ok_and(|len| len > 0) {
+            if let Some(url) = line.trim().strip_prefix("ready ") {
+                let directory = url.to_owned();
+                return Ok(Self {
+                    directory,
+                    start: begin.elapsed(),
+                    dir,
+                    child,
+                    _stdout: stdout,
+                });
+            }
+            line.clear();
+        }
+        // It closed its output: it has ended, or will be ended.
+        let _ = child.kill();
+        let _ = child.wait();
+        Err("vidimus dev ended before it was ready".to_owned())
+    }
+
+    pub fn ca_bundle(&self) -> PathBuf {
+        self.dir.join("root.pem")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Resident memory now.
+    pub fn rss_kib(&self) -> Option<u64> {
+        let status = fs::read_to_string(Path::new("/proc").join(self.pid().to_string()).join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A program that `cargo build --release` made.
+pub fn binary(name: &str) -> PathBuf {
+    target().join("release").join(name)
+}
+
+/// A port on which nobody listened a moment ago.
+pub fn free_port() -> Outcome<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0));
+    let addr = listener.and_then(|listener| listener.local_addr());
+    addr.map(|addr| addr.port())
+        .map_err(|error| format!("no free port: {error}"))
+}
