@@ -1,10 +1,11 @@
 //! DER and nothing but DER (X.690 §10 and §11).
 //!
-//! The `der` crate refuses indefinite and overlong lengths, but lets pass a DEFAULT that was written out and a SET OF
-//! out of order. What has only one encoding is therefore encoded again and compared.
+//! The `der` crate refuses indefinite and overlong lengths, but lets pass a DEFAULT that was written out, a SET OF out of
+//! order, padded arcs in an object identifier, and whatever stands in a value that it is not asked to read. What has only
+//! one encoding is therefore encoded again and compared, and every element is walked through.
 
-use der::asn1::BitStringRef;
-use der::{Decode, Encode, Length, Reader, Sequence, Writer};
+use der::asn1::{AnyRef, BitStringRef};
+use der::{Decode, Encode, Length, Reader, Sequence, SliceReader, Tag, Tagged, Writer};
 
 /// The bytes are not the DER encoding of what they should hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +14,8 @@ pub enum DerError {
     Malformed(#[from] der::Error),
     #[error("a BER encoding that DER does not allow")]
     NotCanonical,
+    #[error("more than {DEEPEST} levels of elements within elements")]
+    TooDeep,
 }
 
 /// Reads one value that fills `bytes` and is encoded as DER demands.
@@ -24,7 +27,39 @@ where
     if encode(&value) != bytes {
         return Err(DerError::NotCanonical);
     }
+    walk(bytes, DEEPEST)?;
     Ok(value)
+}
+
+/// Levels of elements within elements. Certificates have about ten.
+const DEEPEST: usize = 32;
+
+/// Visits every element, and with it the lengths in values that nobody reads.
+fn walk(elements: &[u8], levels: usize) -> Result<(), DerError> {
+    let levels = levels.checked_sub(1).ok_or(DerError::TooDeep)?;
+    let mut reader = SliceReader::new(elements)?;
+    while !reader.is_finished() {
+        let element = AnyRef::decode(&mut reader)?;
+        match element.tag() {
+            Tag::ObjectIdentifier => minimal_arcs(element.value())?,
+            tag if tag.is_constructed() => walk(element.value(), levels)?,
+            _ => (),
+        }
+    }
+    Ok(())
+}
+
+/// X.690 §8.19.2: an arc does not begin with an octet of zero bits. A padded identifier is one extension to those who
+/// compare numbers and another to those who compare octets.
+pub(crate) fn minimal_arcs(content: &[u8]) -> Result<(), DerError> {
+    let mut first = true;
+    for octet in content {
+        if first && *octet == 0x80 {
+            return Err(DerError::NotCanonical);
+        }
+        first = octet & 0x80 == 0;
+    }
+    Ok(())
 }
 
 pub(crate) fn encode(value: &impl Encode) -> Vec<u8> {
@@ -100,5 +135,26 @@ mod tests {
         assert!(decode::<Vec<u8>>(&[0x30, 0x80, 0x02, 0x01, 0x05, 0x00, 0x00]).is_err());
         assert!(decode::<Vec<u8>>(&[0x30, 0x03, 0x02, 0x01, 0x05, 0x00]).is_err());
         assert!(decode::<Vec<u8>>(&[0x30, 0x04, 0x02, 0x02, 0x00, 0x05]).is_err());
+    }
+
+    #[test]
+    fn values_that_nobody_reads_are_der_as_well() {
+        assert!(decode::<Raw<'_>>(&[0x30, 0x02, 0x06, 0x00]).is_ok());
+        let padded_arc = [0x30, 0x05, 0x06, 0x03, 0x2a, 0x80, 0x01];
+        assert_eq!(decode::<Raw<'_>>(&padded_arc), Err(DerError::NotCanonical));
+        let overlong_inside = [0x30, 0x05, 0xa0, 0x03, 0x04, 0x81, 0x00];
+        assert!(decode::<Raw<'_>>(&overlong_inside).is_err());
+        assert!(decode::<Raw<'_>>(&[0x30, 0x02, 0x30, 0x01]).is_err());
+    }
+
+    #[test]
+    fn nesting_has_an_end() {
+        let nested = |levels: usize| {
+            (0..levels).fold(vec![], |inner: Vec<u8>, _| {
+                [&[0x30, inner.len() as u8][..], &inner].concat()
+            })
+        };
+        assert!(decode::<Raw<'_>>(&nested(30)).is_ok());
+        assert_eq!(decode::<Raw<'_>>(&nested(40)), Err(DerError::TooDeep));
     }
 }

@@ -16,7 +16,7 @@ pub mod excerpt;
 mod http01;
 pub mod policy;
 pub mod resolver;
-
+mod tls_alpn01;
 mod unverified;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -30,7 +30,7 @@ use self::{
     policy::{AddressPolicy, PortPolicy},
 };
 
-pub use self::{dns01::Dns01, http01::Http01};
+pub use self::{dns01::Dns01, http01::Http01, tls_alpn01::TlsAlpn01};
 
 /// What an operator decides about validation.
 #[derive(Clone, Debug)]
@@ -97,6 +97,7 @@ pub fn base_methods(settings: Settings, clock: Clock) -> Result<Vec<Arc<dyn Vali
     Ok(vec![
         Arc::new(Http01::new(network.clone())),
         Arc::new(Dns01::new(network.clone())),
+        Arc::new(TlsAlpn01::new(network)),
     ])
 }
 

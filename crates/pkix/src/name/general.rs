@@ -128,11 +128,7 @@ impl GeneralName {
             (4, true) => DistinguishedName::from_der(content).map(|name| GeneralName::Directory(name.into_der())),
             (6, false) => text().map(GeneralName::Uri),
             (7, false) => address(content).map(GeneralName::Ip),
-            (8, false) => Ok(GeneralName::RegisteredId(
-                ObjectIdentifier::from_bytes(content)
-                    .map_err(der::Error::from)?
-                    .to_string(),
-            )),
+            (8, false) => registered_id(content),
             (0 | 1 | 2 | 4 | 6 | 7 | 8, _) => Err(element.tag().unexpected_error(None).to_error().into()),
             (other, _) => Ok(GeneralName::Unknown {
                 tag: u8::try_from(other).unwrap_or(u8::MAX),
@@ -169,6 +165,12 @@ fn address(octets: &[u8]) -> Result<IpAddr, NameError> {
     <[u8; 16]>::try_from(octets)
         .map(IpAddr::from)
         .map_err(|_| NameError::AddressLength(octets.len()))
+}
+
+fn registered_id(content: &[u8]) -> Result<GeneralName, NameError> {
+    encoding::minimal_arcs(content)?;
+    let oid = ObjectIdentifier::from_bytes(content).map_err(der::Error::from)?;
+    Ok(GeneralName::RegisteredId(oid.to_string()))
 }
 
 fn parse_oid(text: &str) -> Result<ObjectIdentifier, NameError> {
