@@ -10,11 +10,11 @@ use std::{
 
 use authority::{
     Authority, Policy, Registry,
-    ports::{Issuance, Store},
+    ports::{BoxFuture, Issuance, Store},
 };
 use config::Config;
 use issuance::{Issuer, IssuerUrls, Issuers, Profile};
-use server::{Admin, Front, Links, Listener, Nonces, Options, PublicFiles, Seal, TlsIdentity, Waiting};
+use server::{Admin, Front, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, PublicFiles, Seal, TlsIdentity, Waiting};
 use storage::Database;
 use tokio::sync::watch;
 
@@ -29,6 +29,7 @@ pub struct Node {
     api: Listener,
     admin: Listener,
     public: Option<(Listener, PublicFiles)>,
+    desk: Option<(Listener, PeerDesk)>,
     front: Arc<Front>,
     authority: Authority,
     database: Arc<dyn Database>,
@@ -88,13 +89,15 @@ impl Node {
             .map_err(|error| format!("{} cannot be read: {error}", nonce_file.display()))?;
         let nonces = Arc::new(nonces);
         let links = Links::new(&config.server.external_url, Seal::new(&secret));
-        let front = Arc::new(Front::new(
-            authority.clone(),
-            links,
-            nonces.clone(),
-            waiting,
-            options(config),
-        ));
+        let (peers, desk) = match config.server.peer {
+            Some(address) => {
+                let (peers, desk) = peer(address, &database, &nonces).await?;
+                (Some(peers), Some(desk))
+            }
+            None => (None, None),
+        };
+        let front = Front::new(authority.clone(), links, nonces.clone(), peers, waiting, options(config));
+        let front = Arc::new(front);
         let admin = listen("admin.listen", Listener::http(config.admin.listen).await)?;
         let public = match config.server.public_listen {
             Some(address) => Some((
@@ -107,6 +110,7 @@ impl Node {
             api,
             admin,
             public,
+            desk,
             front,
             authority,
             database,
@@ -131,6 +135,9 @@ impl Node {
         ];
         if let Some((listener, files)) = self.public {
             serving.push(tokio::spawn(listener.serve(files, quitting.clone())));
+        }
+        if let Some((listener, desk)) = self.desk {
+            serving.push(tokio::spawn(listener.serve(desk, quitting.clone())));
         }
         let worker = tokio::spawn(server::work(self.authority.clone(), SWEEP));
         let mut stop = stop;
@@ -191,6 +198,39 @@ pub fn tls_identity(config: &Config, folder: &Path) -> Result<TlsIdentity, Strin
         chain,
         key: key_pair.to_pkcs8_der().to_vec(),
     })
+}
+
+/// Where other processes on the same database answer.
+struct Book(Arc<dyn Database>);
+
+impl PeerBook for Book {
+    fn address_of(&self, process: u32) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async move {
+            match self.0.node_peer(u64::from(process)).await {
+                Ok(address) => address,
+                Err(error) => {
+                    tracing::warn!(%error, "the address of another node is not known");
+                    None
+                }
+            }
+        })
+    }
+}
+
+/// Both sides of asking for nonces, and this node's entry in the book.
+async fn peer(
+    address: SocketAddr,
+    database: &Arc<dyn Database>,
+    nonces: &Arc<Nonces>,
+) -> Result<(Peers, (Listener, PeerDesk)), String> {
+    let listener = listen("server.peer", Listener::http(address).await)?;
+    let secret = database.load_or_create_secret("peer", world::random_array()).await;
+    let secret = secret.map_err(|error| format!("the database's peer key cannot be read: {error}"))?;
+    let address = listener.address().map_err(|error| error.to_string())?;
+    let registered = database.register_node(u64::from(nonces.process()), address.to_string()).await;
+    registered.map_err(|error| format!("this node cannot be registered: {error}"))?;
+    let desk = PeerDesk::new(&secret, nonces.clone());
+    Ok((Peers::new(&secret, Arc::new(Book(database.clone()))), (listener, desk)))
 }
 
 /// How often work that others left behind is looked for; one's own is done at once.

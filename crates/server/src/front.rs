@@ -10,7 +10,7 @@ use http_body_util::Full;
 use hyper::body::Body;
 
 use crate::{
-    Links, Nonces, Resource, Waiting,
+    Links, Nonces, Peers, Resource, Waiting,
     gate::{self, Keys},
     nonce::NonceError,
     problem::Rejection,
@@ -23,6 +23,7 @@ pub struct Front {
     pub(crate) authority: Authority,
     pub(crate) links: Links,
     pub(crate) nonces: Arc<Nonces>,
+    pub(crate) peers: Option<Peers>,
     pub(crate) waiting: Arc<Waiting>,
     pub(crate) options: Options,
 }
@@ -40,16 +41,11 @@ impl Front {
         authority: Authority,
         links: Links,
         nonces: Arc<Nonces>,
+        peers: Option<Peers>,
         waiting: Arc<Waiting>,
         options: Options,
     ) -> Self {
-        Self {
-            authority,
-            links,
-            nonces,
-            waiting,
-            options,
-        }
+        Self { authority, links, nonces, peers, waiting, options }
     }
 
     pub async fn handle<B: Body<Data = Bytes>>(&self, request: Request<B>) -> Response<Full<Bytes>> {
@@ -157,7 +153,13 @@ impl Front {
     }
 
     pub(crate) async fn take_nonce(&self, nonce: &str) -> Result<(), NonceError> {
-        self.nonces.take(nonce)
+        match (self.nonces.take(nonce), &self.peers) {
+            (Err(NonceError::Elsewhere), Some(peers)) => match self.nonces.process_of(nonce) {
+                Some(process) => peers.take(process, nonce).await,
+                None => Err(NonceError::Unknown),
+            },
+            (decided, _) => decided,
+        }
     }
 
     pub(crate) fn account_url(&self, id: AccountId) -> String {
