@@ -14,7 +14,9 @@ use authority::{
 };
 use config::Config;
 use issuance::{Issuer, IssuerUrls, Issuers, Profile};
-use server::{Admin, Front, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, PublicFiles, Seal, TlsIdentity, Waiting};
+use server::{
+    Admin, Front, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, PublicFiles, Seal, TlsIdentity, Waiting,
+};
 use storage::Database;
 use tokio::sync::watch;
 
@@ -96,7 +98,14 @@ impl Node {
             }
             None => (None, None),
         };
-        let front = Front::new(authority.clone(), links, nonces.clone(), peers, waiting, options(config));
+        let front = Front::new(
+            authority.clone(),
+            links,
+            nonces.clone(),
+            peers,
+            waiting,
+            options(config),
+        );
         let front = Arc::new(front);
         let admin = listen("admin.listen", Listener::http(config.admin.listen).await)?;
         let public = match config.server.public_listen {
@@ -227,7 +236,9 @@ async fn peer(
     let secret = database.load_or_create_secret("peer", world::random_array()).await;
     let secret = secret.map_err(|error| format!("the database's peer key cannot be read: {error}"))?;
     let address = listener.address().map_err(|error| error.to_string())?;
-    let registered = database.register_node(u64::from(nonces.process()), address.to_string()).await;
+    let registered = database
+        .register_node(u64::from(nonces.process()), address.to_string())
+        .await;
     registered.map_err(|error| format!("this node cannot be registered: {error}"))?;
     let desk = PeerDesk::new(&secret, nonces.clone());
     Ok((Peers::new(&secret, Arc::new(Book(database.clone()))), (listener, desk)))

@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::Args;
+use client::{KeyType, Request, SolverSettings, Trust, Wanted};
 use config::Config;
 use server::Listener;
 use testbed::dns::{Dns, Running};
@@ -142,8 +143,16 @@ impl Dev {
     /// Through our own client and real http-01, like anybody's.
     async fn first_certificate(&self, directory: &str, root: &Path) -> Result<PathBuf, String> {
         let loopback = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), self.http_port);
-        let _ = (directory, root, loopback);
-        Err("the client is not mounted yet".to_owned())
+        let wanted = Wanted::Names {
+            identifiers: vec!["localhost".parse().map_err(|error| format!("localhost: {error}"))?],
+            key_type: KeyType::default(),
+            reuse_key: false,
+        };
+        let solvers = vec![SolverSettings::Standalone(loopback.to_string())];
+        let mut request = Request::new(directory, &self.dir, wanted, solvers);
+        request.transport.trust = Trust::Bundle(root.to_owned());
+        let issued = client::issue(request).await.map_err(|error| error.to_string())?;
+        Ok(issued.files.fullchain)
     }
 
     /// Lines to paste.

@@ -24,6 +24,8 @@ enum Command {
     /// Look at a configuration.
     #[command(subcommand)]
     Config(config_command::ConfigCommand),
+    Cert(client::commands::CertCommand),
+    Account(client::commands::AccountCommand),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,8 @@ async fn run(command: Command) -> ExitCode {
         Command::Init(init) => init.run(),
         Command::Serve(serve) => serve.run().await,
         Command::Config(command) => command.run(),
+        Command::Cert(command) => return command.run(&mut client::commands::Output::standard()).await,
+        Command::Account(command) => return command.run(&mut client::commands::Output::standard()).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

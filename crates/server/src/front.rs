@@ -45,7 +45,14 @@ impl Front {
         waiting: Arc<Waiting>,
         options: Options,
     ) -> Self {
-        Self { authority, links, nonces, peers, waiting, options }
+        Self {
+            authority,
+            links,
+            nonces,
+            peers,
+            waiting,
+            options,
+        }
     }
 
     pub async fn handle<B: Body<Data = Bytes>>(&self, request: Request<B>) -> Response<Full<Bytes>> {

@@ -60,9 +60,15 @@ impl Peers {
     async fn ask(&self, process: u32, nonce: &str) -> Option<bool> {
         let address = self.address_of(process).await?;
         let body = format!("{nonce} {}", tag(&self.key, QUESTION, nonce));
-        let request = Request::post(format!("http://{address}/nonce")).body(Full::from(body)).ok()?;
+        let request = Request::post(format!("http://{address}/nonce"))
+            .body(Full::from(body))
+            .ok()?;
         let response = self.http.request(request).await.ok()?;
-        let answer = Limited::new(response.into_body(), LONGEST).collect().await.ok()?.to_bytes();
+        let answer = Limited::new(response.into_body(), LONGEST)
+            .collect()
+            .await
+            .ok()?
+            .to_bytes();
         let answer = std::str::from_utf8(&answer).ok()?;
         if holds(&self.key, TAKEN, nonce, answer) {
             return Some(true);
@@ -100,7 +106,10 @@ pub struct PeerDesk {
 
 impl PeerDesk {
     pub fn new(secret: &[u8; 32], nonces: Arc<Nonces>) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, secret), nonces }
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret),
+            nonces,
+        }
     }
 
     /// The answer's body, `None` for a question that is not from one of us.
@@ -109,7 +118,11 @@ impl PeerDesk {
         if !holds(&self.key, QUESTION, nonce, mac) {
             return None;
         }
-        let answer = if self.nonces.take(nonce).is_ok() { TAKEN } else { REFUSED };
+        let answer = if self.nonces.take(nonce).is_ok() {
+            TAKEN
+        } else {
+            REFUSED
+        };
         Some(tag(&self.key, answer, nonce))
     }
 }
@@ -136,7 +149,9 @@ fn tag(key: &hmac::Key, what: &str, nonce: &str) -> String {
 }
 
 fn holds(key: &hmac::Key, what: &str, nonce: &str, mac: &str) -> bool {
-    let Ok(mac) = jose::base64url::decode(mac) else { return false };
+    let Ok(mac) = jose::base64url::decode(mac) else {
+        return false;
+    };
     hmac::verify(key, format!("{what} {nonce}").as_bytes(), &mac).is_ok()
 }
 
@@ -185,7 +200,11 @@ mod tests {
             .map(|turn| {
                 let (nonces, peers, nonce) = (nonces.clone(), peers.clone(), nonce.clone());
                 tokio::spawn(async move {
-                    if turn % 2 == 0 { nonces.take(&nonce).is_ok() } else { peers.take(1, &nonce).await.is_ok() }
+                    if turn % 2 == 0 {
+                        nonces.take(&nonce).is_ok()
+                    } else {
+                        peers.take(1, &nonce).await.is_ok()
+                    }
                 })
             })
             .collect();
@@ -200,7 +219,10 @@ mod tests {
     async fn who_does_not_know_the_key_uses_nothing_up() {
         let (nonces, peers, _stop) = node().await;
         let nonce = nonces.issue();
-        let stranger = Peers { key: hmac::Key::new(hmac::HMAC_SHA256, &[9; 32]), ..peers };
+        let stranger = Peers {
+            key: hmac::Key::new(hmac::HMAC_SHA256, &[9; 32]),
+            ..peers
+        };
         assert_eq!(stranger.take(1, &nonce).await, Err(NonceError::Elsewhere));
         assert_eq!(nonces.take(&nonce), Ok(()));
         assert_eq!(stranger.take(2, &nonce).await, Err(NonceError::Elsewhere));

@@ -1,0 +1,208 @@
+//! Authorizations, and how they come to be valid (RFC 8555 §7.5).
+
+use std::sync::Arc;
+
+use acme::{AuthorizationStatus, Problem, ProblemType};
+
+use crate::{
+    account::{Account, json},
+    challenge::{Challenge, Method, Proof, TokenChallenge},
+    error::{Error, Failure},
+    identifier::Identifier,
+    printable::printable,
+    progress::{Event, Progress},
+    solver::Solver,
+    transport::Answer,
+    wire::{self, AuthorizationRead},
+};
+
+/// An authorization as it was last read.
+#[derive(Clone, Debug)]
+pub struct Authorization {
+    account: Account,
+    url: String,
+    read: AuthorizationRead,
+}
+
+impl Authorization {
+    pub async fn bind(account: &Account, url: &str) -> Result<Self, Error> {
+        let (read, _) = fetch(account, url).await?;
+        Ok(Self {
+            account: account.clone(),
+            url: url.to_owned(),
+            read,
+        })
+    }
+
+    pub fn status(&self) -> AuthorizationStatus {
+        self.read.object.status
+    }
+
+    /// As the server wrote it; for a wildcard without the `*.`
+    pub fn identifier(&self) -> &acme::Identifier {
+        &self.read.object.identifier
+    }
+
+    pub fn challenges(&self) -> &[Challenge] {
+        &self.read.challenges
+    }
+
+    /// Gives up the right to certificates for this name (RFC 8555 §7.5.2).
+    pub async fn deactivate(&self) -> Result<(), Error> {
+        let payload = json(&serde_json::json!({"status": "deactivated"}));
+        self.account
+            .post(&self.url, &payload, "the deactivation of the authorization")
+            .await
+            .map(drop)
+    }
+
+    /// Proves one of the ordered names by the first solver that fits, and tidies up whatever happens.
+    pub async fn solve(
+        mut self,
+        ordered: &[Identifier],
+        solvers: &[Arc<dyn Solver>],
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        if self.status() == AuthorizationStatus::Valid {
+            return Ok(());
+        }
+        // What goes into paths, names and arguments is the subscriber's own text (INCIDENTS T44).
+        let identifier = self.which_of(ordered)?.clone();
+        if self.status() != AuthorizationStatus::Pending {
+            return Err(self.failure(identifier, None, None));
+        }
+        let (solver, TokenChallenge { url, token, .. }) = self.choose(&identifier, solvers)?;
+        let method = solver.method();
+        let proof = Proof::new(identifier.clone(), token, &self.account.thumbprint());
+
+        let presented = solver.present(&proof).await?;
+        progress(&Event::Presented {
+            identifier: identifier.clone(),
+            method,
+        });
+        let outcome = self.respond_and_wait(&url).await;
+        if let Err(error) = presented.cleanup().await {
+            progress(&Event::NotCleanedUp {
+                identifier: identifier.clone(),
+                why: error.to_string(),
+            });
+        }
+        outcome?;
+        match self.status() {
+            AuthorizationStatus::Valid => {
+                progress(&Event::Proven { identifier });
+                Ok(())
+            }
+            _ => Err(self.failure(identifier, Some(method), Some(solver))),
+        }
+    }
+
+    /// The ordered name that this authorization is for; a server that asks for proof of another is not served.
+    fn which_of<'a>(&self, ordered: &'a [Identifier]) -> Result<&'a Identifier, Error> {
+        let (identifier, wildcard) = (self.identifier(), self.read.object.wildcard);
+        let exact = ordered
+            .iter()
+            .find(|ordered| ordered.is_proven_by(identifier, wildcard));
+        // Some servers leave `wildcard` out.
+        let unmarked = || ordered.iter().find(|ordered| ordered.is_proven_by(identifier, true));
+        exact.or_else(unmarked).ok_or_else(|| {
+            Error::protocol(
+                &self.url,
+                format!("an authorization for {identifier}, which was not ordered"),
+            )
+        })
+    }
+
+    fn choose<'a>(
+        &self,
+        identifier: &Identifier,
+        solvers: &'a [Arc<dyn Solver>],
+    ) -> Result<(&'a dyn Solver, TokenChallenge), Error> {
+        let usable = solvers.iter().filter(|solver| solver.method().can_prove(identifier));
+        for solver in usable {
+            let offered = self.challenges().iter().filter_map(Challenge::known);
+            if let Some((_, challenge)) = offered.into_iter().find(|(method, _)| *method == solver.method()) {
+                return Ok((&**solver, challenge.clone()));
+            }
+        }
+        let offered: Vec<String> = self.challenges().iter().map(Challenge::to_string).collect();
+        let given: Vec<&str> = solvers.iter().map(|solver| solver.method().as_str()).collect();
+        let what = format!(
+            "the CA offers {}; this command can do {}",
+            or_nothing(&offered.join(", ")),
+            or_nothing(&given.join(", "))
+        );
+        let hint = match identifier {
+            Identifier::Wildcard(_) => "A wildcard can only be proven by dns-01: give --dns-hook.",
+            Identifier::Ip(_) => "An address can only be proven by http-01 or tls-alpn-01.",
+            Identifier::Dns(_) => "Give a solver for one of the methods that the CA offers.",
+        };
+        let failure = Failure {
+            identifier: identifier.clone(),
+            method: None,
+            problem: None,
+            what,
+            hint: hint.to_owned(),
+        };
+        Err(Error::Unproven(vec![failure]))
+    }
+
+    /// RFC 8555 §7.5.1: an empty object to the challenge, then reads of the authorization until it is decided.
+    async fn respond_and_wait(&mut self, challenge: &str) -> Result<(), Error> {
+        let started = self.account.directory().clock().now();
+        let answer = match self.account.post(challenge, b"{}", "the challenge").await {
+            Ok(answer) => Some(answer),
+            // A lost answer and its repetition: the challenge may be under way or over. The authorization knows.
+            Err(error) if error.is(&ProblemType::Malformed) => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(answer) = answer.filter(|answer| answer.headers.contains_key(http::header::RETRY_AFTER)) {
+            self.pause(0, &answer, started).await?;
+        }
+        for poll in 0.. {
+            let (read, answer) = fetch(&self.account, &self.url).await?;
+            self.read = read;
+            if self.status() != AuthorizationStatus::Pending {
+                break;
+            }
+            self.pause(poll, &answer, started).await?;
+        }
+        Ok(())
+    }
+
+    async fn pause(&self, poll: u32, answer: &Answer, started: jiff::Timestamp) -> Result<(), Error> {
+        self.account
+            .directory()
+            .pause_before_poll(poll, answer, started, "the validation")
+            .await
+    }
+
+    fn failure(&self, identifier: Identifier, method: Option<Method>, solver: Option<&dyn Solver>) -> Error {
+        let known = self.challenges().iter().filter_map(Challenge::known);
+        let problem: Option<Problem> = known
+            .filter(|(kind, _)| method.is_none_or(|method| method == *kind))
+            .find_map(|(_, challenge)| challenge.error.clone());
+        let hint = solver.map(|solver| solver.hint(&identifier)).unwrap_or_default();
+        let what = format!(
+            "the authorization is {}",
+            printable(&format!("{:?}", self.status()).to_lowercase())
+        );
+        Error::Unproven(vec![Failure {
+            identifier,
+            method,
+            problem,
+            what,
+            hint,
+        }])
+    }
+}
+
+async fn fetch(account: &Account, url: &str) -> Result<(AuthorizationRead, Answer), Error> {
+    let answer = account.get(url, "the authorization").await?;
+    let read = wire::authorization(&answer.body).map_err(|what| Error::protocol(url, what))?;
+    Ok((read, answer))
+}
+
+fn or_nothing(list: &str) -> &str {
+    if list.is_empty() { "nothing" } else { list }
+}

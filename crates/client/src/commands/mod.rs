@@ -1,0 +1,39 @@
+//! `vidimus cert` and `vidimus account`. The binary mounts [`CertCommand`] and [`AccountCommand`]; each verb is a file.
+
+mod account;
+mod args;
+mod issue;
+mod list;
+mod output;
+mod renew;
+mod revoke;
+mod show;
+
+pub use args::{AccountCommand, CertCommand};
+pub use output::Output;
+
+use std::process::ExitCode;
+
+use crate::error::Error;
+
+/// 0 done, 1 refused or failed, 2 wrong usage.
+fn exit_code(error: &Error) -> ExitCode {
+    match error {
+        Error::Input(_) => ExitCode::from(2),
+        _ => ExitCode::from(1),
+    }
+}
+
+/// Does the work, unless somebody says stop; then the work is dropped, and with it everything that was shown.
+async fn until_interrupted<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return work.await;
+    };
+    tokio::select! {
+        outcome = work => outcome,
+        _ = interrupt.recv() => Err(Error::Interrupted),
+        _ = terminate.recv() => Err(Error::Interrupted),
+    }
+}

@@ -1,0 +1,241 @@
+//! The names a certificate is for (RFC 8555 §9.7.7, RFC 8738 §3).
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use idna::AsciiDenyList;
+use pkix::name::GeneralName;
+use serde::{Deserialize, Serialize};
+
+/// One name, as a person writes it: a host, a wildcard or an address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
+pub enum Identifier {
+    /// A host name in lower case, A-labels, without a final dot.
+    Dns(String),
+    /// What follows `*.`
+    Wildcard(String),
+    Ip(IpAddr),
+}
+
+impl Identifier {
+    /// As it stands in an order (RFC 8555 §7.1.3, RFC 8738 §3).
+    pub fn to_wire(&self) -> acme::Identifier {
+        match self {
+            Self::Dns(name) => acme::Identifier::dns(name),
+            Self::Wildcard(base) => acme::Identifier::dns(format!("*.{base}")),
+            Self::Ip(address) => acme::Identifier::ip(address.to_string()),
+        }
+    }
+
+    pub fn from_wire(identifier: &acme::Identifier) -> Option<Self> {
+        match identifier.kind.as_str() {
+            "dns" => identifier
+                .value
+                .parse()
+                .ok()
+                .filter(|parsed| !matches!(parsed, Self::Ip(_))),
+            "ip" => identifier.value.parse().ok().map(Self::Ip),
+            _ => None,
+        }
+    }
+
+    /// Whether an authorization for `identifier` is about this name (RFC 8555 §7.1.4: without `*.`).
+    pub fn is_proven_by(&self, identifier: &acme::Identifier, wildcard: bool) -> bool {
+        match (self, Self::from_wire(identifier)) {
+            (Self::Wildcard(base), Some(Self::Dns(name))) => wildcard && *base == name,
+            (Self::Dns(_) | Self::Ip(_), Some(other)) => !wildcard && *self == other,
+            _ => false,
+        }
+    }
+
+    pub fn to_general_name(&self) -> GeneralName {
+        match self {
+            Self::Dns(name) => GeneralName::Dns(name.clone()),
+            Self::Wildcard(base) => GeneralName::Dns(format!("*.{base}")),
+            Self::Ip(address) => GeneralName::Ip(*address),
+        }
+    }
+
+    pub fn from_general_name(name: &GeneralName) -> Option<Self> {
+        match name {
+            GeneralName::Dns(text) => text.parse().ok().filter(|parsed| !matches!(parsed, Self::Ip(_))),
+            GeneralName::Ip(address) => Some(Self::Ip(*address)),
+            _ => None,
+        }
+    }
+
+    /// The server name of a tls-alpn-01 handshake (RFC 8737 §3, RFC 8738 §6).
+    pub fn server_name(&self) -> String {
+        match self {
+            Self::Dns(name) | Self::Wildcard(name) => name.clone(),
+            Self::Ip(IpAddr::V4(address)) => {
+                let [a, b, c, d] = address.octets();
+                format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+            }
+            Self::Ip(IpAddr::V6(address)) => {
+                let mut name = String::with_capacity(72);
+                for octet in address.octets().iter().rev() {
+                    name.push_str(&format!("{:x}.{:x}.", octet & 0xf, octet >> 4));
+                }
+                name + "ip6.arpa"
+            }
+        }
+    }
+
+    /// Where dns-01 puts its record, with the final dot of an absolute name (RFC 8555 §8.4).
+    pub fn challenge_record(&self) -> Option<String> {
+        match self {
+            Self::Dns(name) | Self::Wildcard(name) => Some(format!("_acme-challenge.{name}.")),
+            Self::Ip(_) => None,
+        }
+    }
+}
+
+impl FromStr for Identifier {
+    type Err = IdentifierError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let literal = text
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .unwrap_or(text);
+        if let Ok(address) = literal.parse() {
+            return Ok(Self::Ip(address));
+        }
+        match text.strip_prefix("*.") {
+            Some(base) => host(base).map(Self::Wildcard),
+            None => host(text).map(Self::Dns),
+        }
+        .map_err(|why| IdentifierError {
+            text: text.to_owned(),
+            why,
+        })
+    }
+}
+
+/// The A-label form of a host name (RFC 5890 §2.3.2.1), by the rules for host names of RFC 1123 §2.1.
+fn host(text: &str) -> Result<String, &'static str> {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let ascii = idna::domain_to_ascii_cow(text.as_bytes(), AsciiDenyList::STD3)
+        .map_err(|_| "it has a character or label that no host name may have")?
+        .into_owned();
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-');
+    if ascii.is_empty() || ascii.len() > 253 || !ascii.split('.').all(is_label) {
+        return Err("it is empty, too long or has a bad label");
+    }
+    let last = ascii.rsplit('.').next().unwrap_or(&ascii);
+    if last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("it looks like an address but is none");
+    }
+    Ok(ascii)
+}
+
+impl TryFrom<String> for Identifier {
+    type Error = IdentifierError;
+
+    fn try_from(text: String) -> Result<Self, IdentifierError> {
+        text.parse()
+    }
+}
+
+impl From<Identifier> for String {
+    fn from(identifier: Identifier) -> Self {
+        identifier.to_string()
+    }
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(name) => f.write_str(name),
+            Self::Wildcard(base) => write!(f, "*.{base}"),
+            Self::Ip(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+/// Why a text is no name for a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a host name, a wildcard or an address: {why}")]
+pub struct IdentifierError {
+    text: String,
+    why: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        text.parse::<Identifier>().unwrap().to_string()
+    }
+
+    #[test]
+    fn names_are_kept_in_one_form() {
+        assert_eq!(shown("WWW.Example.ORG."), "www.example.org");
+        assert_eq!(shown("*.Example.org"), "*.example.org");
+        assert_eq!(shown("Bücher.example"), "xn--bcher-kva.example");
+        assert_eq!(shown("[2001:DB8:0::1]"), "2001:db8::1");
+        assert_eq!(shown("127.0.0.1"), "127.0.0.1");
+        assert_eq!(shown("localhost"), "localhost");
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        let long = format!("{}.org", "a".repeat(64));
+        for text in [
+            "",
+            ".",
+            "a..b",
+            "-a.org",
+            "a-.org",
+            "a_b.org",
+            "a b.org",
+            "*.*.org",
+            "*",
+            "a.*.org",
+            "1.2.3",
+            "256.1.1.1",
+            "../etc",
+            &long,
+        ] {
+            assert!(text.parse::<Identifier>().is_err(), "{text}");
+        }
+    }
+
+    // 8738-3-1
+    #[test]
+    fn an_address_goes_out_as_type_ip() {
+        let identifier: Identifier = "2001:DB8::0001".parse().unwrap();
+        assert_eq!(identifier.to_wire(), acme::Identifier::ip("2001:db8::1"));
+    }
+
+    // 8738-6-1
+    #[test]
+    fn the_server_name_of_an_address_is_its_reverse_name() {
+        let v4: Identifier = "192.0.2.1".parse().unwrap();
+        assert_eq!(v4.server_name(), "1.2.0.192.in-addr.arpa");
+        let v6: Identifier = "2001:db8::1".parse().unwrap();
+        assert_eq!(
+            v6.server_name(),
+            "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
+        );
+    }
+
+    // 8555-8.4-1
+    #[test]
+    fn the_record_of_a_wildcard_stands_at_its_base() {
+        let wildcard: Identifier = "*.example.org".parse().unwrap();
+        assert_eq!(wildcard.challenge_record().unwrap(), "_acme-challenge.example.org.");
+    }
+
+    #[test]
+    fn an_authorization_is_matched_to_the_name_it_is_for() {
+        let [plain, wildcard]: [Identifier; 2] = ["example.org", "*.example.org"].map(|text| text.parse().unwrap());
+        let authorized = acme::Identifier::dns("Example.org");
+        assert!(plain.is_proven_by(&authorized, false) && !plain.is_proven_by(&authorized, true));
+        assert!(wildcard.is_proven_by(&authorized, true) && !wildcard.is_proven_by(&authorized, false));
+        assert!(!plain.is_proven_by(&acme::Identifier::dns("$(reboot)"), false));
+    }
+}

@@ -1,0 +1,397 @@
+//! From names to installed files: the whole way of one certificate.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use acme::ProblemType;
+use jiff::Timestamp;
+use pkix::key::KeyPair;
+
+use crate::{
+    account::{Account, Registration},
+    accounts,
+    chain::Chain,
+    challenge::Method,
+    clock::{Clock, SystemClock},
+    csr::{Csr, KeyType},
+    directory::Directory,
+    error::Error,
+    identifier::Identifier,
+    order::{Order, Validity},
+    progress::{Event, Progress, silent},
+    retry::RetryPolicy,
+    solver::{Solver, SolverSettings},
+    store::{CertificateName, Files, Ledger, Settings, Store},
+    transport::{Transport, TransportSettings},
+    trust::Trust,
+};
+
+/// What is wanted, from whom, and how it is proven.
+#[derive(Clone)]
+pub struct Request {
+    /// The URL of the CA's directory.
+    pub server: String,
+    pub transport: TransportSettings,
+    /// Where everything is kept.
+    pub dir: PathBuf,
+    /// What the certificate is called on disk; its first name, unless said otherwise.
+    pub name: Option<CertificateName>,
+    pub wanted: Wanted,
+    /// Tried in this sequence for each name.
+    pub solvers: Vec<SolverSettings>,
+    pub account_key_type: KeyType,
+    pub registration: Registration,
+    pub preferred_chain: Option<String>,
+    pub validity: Validity,
+    /// Order again without the names that the CA refuses (RFC 8555 §6.7.1).
+    pub skip_rejected: bool,
+    /// How long to wait for another process that works on the same certificate.
+    pub lock_wait: Duration,
+    pub policy: RetryPolicy,
+    pub clock: Arc<dyn Clock>,
+    pub progress: Progress,
+}
+
+/// Whose key is certified.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    Names {
+        identifiers: Vec<Identifier>,
+        key_type: KeyType,
+        reuse_key: bool,
+    },
+    /// The file of a request that was made elsewhere; its key is neither needed nor touched.
+    Csr(PathBuf),
+}
+
+impl Request {
+    pub fn new(
+        server: impl Into<String>,
+        dir: impl Into<PathBuf>,
+        wanted: Wanted,
+        solvers: Vec<SolverSettings>,
+    ) -> Self {
+        Self {
+            server: server.into(),
+            transport: TransportSettings::default(),
+            dir: dir.into(),
+            name: None,
+            wanted,
+            solvers,
+            account_key_type: KeyType::default(),
+            registration: Registration::default(),
+            preferred_chain: None,
+            validity: Validity::default(),
+            skip_rejected: false,
+            lock_wait: Duration::from_secs(60),
+            policy: RetryPolicy::default(),
+            clock: Arc::new(SystemClock),
+            progress: silent(),
+        }
+    }
+
+    /// The request that made a certificate, to renew it.
+    pub fn again(name: CertificateName, settings: &Settings, dir: impl Into<PathBuf>) -> Self {
+        let wanted = match &settings.csr {
+            Some(path) => Wanted::Csr(path.clone()),
+            None => Wanted::Names {
+                identifiers: settings.identifiers.clone(),
+                key_type: settings.key_type,
+                reuse_key: settings.reuse_key,
+            },
+        };
+        let mut request = Self::new(&settings.server, dir, wanted, settings.solvers.clone());
+        request.name = Some(name);
+        request.preferred_chain = settings.preferred_chain.clone();
+        request.transport.allow_http = settings.allow_http;
+        request.transport.trust = settings.ca_bundle.clone().map_or(Trust::Platform, Trust::Bundle);
+        request
+    }
+}
+
+/// A certificate that has just been installed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Issued {
+    pub name: CertificateName,
+    pub identifiers: Vec<Identifier>,
+    pub chain: Chain,
+    pub files: Files,
+    pub server: String,
+    pub account_url: String,
+    pub order_url: String,
+    pub certificate_url: String,
+}
+
+/// Orders, proves, fetches and installs. Dropping the future takes all proofs away.
+pub async fn issue(request: Request) -> Result<Issued, Error> {
+    let wanted = Prepared::new(&request.wanted)?;
+    every_name_has_a_solver(&wanted.identifiers, &request.solvers)?;
+    let store = Store::open(&request.dir)?;
+    let name = request
+        .name
+        .clone()
+        .unwrap_or_else(|| CertificateName::of(&wanted.identifiers[0]));
+    let waiting = |locked: &crate::store::StoreError| {
+        (request.progress)(&Event::Waiting {
+            whom: locked.to_string(),
+        })
+    };
+    let _lock = store
+        .lock(name.as_str(), request.lock_wait, &*request.clock, waiting)
+        .await?;
+    let ledger = store.ledger(&name);
+    tidy_up(&ledger, &request.progress).await;
+    // Before anything is ordered: a port in use or a folder that is not there is better known now.
+    let mut solvers: Vec<Arc<dyn Solver>> = Vec::new();
+    for settings in &request.solvers {
+        solvers.push(settings.start(Some(&ledger)).await?);
+    }
+
+    let transport = Transport::new(request.transport.clone())?;
+    let directory = Directory::new(
+        &request.server,
+        transport,
+        request.policy.clone(),
+        Arc::clone(&request.clock),
+    );
+    let account = account(&request, &store, &directory).await?;
+    let (account, mut order) = order(&request, &store, account, &wanted).await?;
+    (request.progress)(&Event::Ordered {
+        url: order.url().to_owned(),
+        identifiers: order.identifiers().to_vec(),
+    });
+    order.solve(&solvers, &request.progress).await?;
+
+    (request.progress)(&Event::Finalizing);
+    let (key, csr) = wanted.csr(order.identifiers(), &store, &name).await?;
+    order.finalize(&csr).await?;
+    let (chain, certificate_url) = order.download(request.preferred_chain.as_deref()).await?;
+    chain
+        .check(csr.spki_der(), order.identifiers(), request.clock.now())
+        .map_err(|source| Error::Chain {
+            url: certificate_url.clone(),
+            source,
+        })?;
+    let files = store.install(&name, &chain, key.as_ref(), &settings(&request, order.identifiers()))?;
+    (request.progress)(&Event::Issued {
+        url: certificate_url.clone(),
+    });
+    Ok(Issued {
+        name,
+        identifiers: chain.identifiers(),
+        chain,
+        files,
+        server: request.server,
+        account_url: account.url().to_owned(),
+        order_url: order.url().to_owned(),
+        certificate_url,
+    })
+}
+
+/// What is wanted, with its names.
+struct Prepared {
+    identifiers: Vec<Identifier>,
+    key: PreparedKey,
+}
+
+enum PreparedKey {
+    Make { key_type: KeyType, reuse: bool },
+    Elsewhere(Csr),
+}
+
+impl Prepared {
+    fn new(wanted: &Wanted) -> Result<Self, Error> {
+        let (mut identifiers, key) = match wanted {
+            Wanted::Names {
+                identifiers,
+                key_type,
+                reuse_key,
+            } => (
+                identifiers.clone(),
+                PreparedKey::Make {
+                    key_type: *key_type,
+                    reuse: *reuse_key,
+                },
+            ),
+            Wanted::Csr(path) => {
+                let content = std::fs::read(path)
+                    .map_err(|error| Error::Input(format!("cannot read {}: {error}", path.display())))?;
+                let csr = Csr::read(&content).map_err(|error| Error::Input(format!("{}: {error}", path.display())))?;
+                (csr.identifiers().to_vec(), PreparedKey::Elsewhere(csr))
+            }
+        };
+        let mut seen = std::collections::HashSet::new();
+        identifiers.retain(|identifier| seen.insert(identifier.clone()));
+        match identifiers.is_empty() {
+            true => Err(Error::Input(
+                "no names are given: name the hosts or addresses, or give --csr".to_owned(),
+            )),
+            false => Ok(Self { identifiers, key }),
+        }
+    }
+
+    /// The request to send, and the key that is to be installed if it is ours.
+    async fn csr(
+        &self,
+        identifiers: &[Identifier],
+        store: &Store,
+        name: &CertificateName,
+    ) -> Result<(Option<KeyPair>, Csr), Error> {
+        let (key_type, reuse) = match &self.key {
+            PreparedKey::Elsewhere(csr) => return Ok((None, csr.clone())),
+            PreparedKey::Make { key_type, reuse } => (*key_type, *reuse),
+        };
+        let key = match reuse {
+            true => store.key(name)?,
+            false => None,
+        };
+        let key = match key {
+            Some(key) => key,
+            // RSA takes a while.
+            None => tokio::task::spawn_blocking(move || key_type.generate())
+                .await
+                .map_err(|error| Error::Input(format!("making the key failed: {error}")))?,
+        };
+        let csr = Csr::new(&key, identifiers).map_err(|error| Error::Input(error.to_string()))?;
+        Ok((Some(key), csr))
+    }
+}
+
+/// Known before the CA is bothered.
+fn every_name_has_a_solver(identifiers: &[Identifier], solvers: &[SolverSettings]) -> Result<(), Error> {
+    let methods: Vec<Method> = solvers.iter().map(SolverSettings::method).collect();
+    if methods.is_empty() {
+        return Err(Error::Input(
+            "no way to prove names is given: --standalone, --tls-alpn, --webroot or --dns-hook".to_owned(),
+        ));
+    }
+    match identifiers
+        .iter()
+        .find(|identifier| !methods.iter().any(|method| method.can_prove(identifier)))
+    {
+        None => Ok(()),
+        Some(wildcard @ Identifier::Wildcard(_)) => Err(Error::Input(format!(
+            "{wildcard} can only be proven by dns-01: give --dns-hook"
+        ))),
+        Some(other) => Err(Error::Input(format!(
+            "{other} cannot be proven by dns-01: give --standalone, --tls-alpn or --webroot"
+        ))),
+    }
+}
+
+async fn tidy_up(ledger: &Ledger, progress: &Progress) {
+    let leftovers = ledger.leftovers();
+    let mut proofs = 0;
+    for (note, trace) in leftovers {
+        let undone = tokio::task::spawn_blocking(move || SolverSettings::undo(&trace)).await;
+        match undone {
+            Ok(Ok(())) => {
+                note.settle();
+                proofs += 1;
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "a proof of an earlier run stays"),
+            Err(error) => tracing::warn!(%error, "a proof of an earlier run stays"),
+        }
+    }
+    if proofs > 0 {
+        progress(&Event::TidiedUp { proofs });
+    }
+}
+
+async fn account(request: &Request, store: &Store, directory: &Directory) -> Result<Account, Error> {
+    let waiting = |locked: &crate::store::StoreError| {
+        (request.progress)(&Event::Waiting {
+            whom: locked.to_string(),
+        })
+    };
+    let lock_name = store.account(directory.url()).lock_name();
+    let _lock = store
+        .lock(&lock_name, request.lock_wait, &*request.clock, waiting)
+        .await?;
+    accounts::ensure(
+        store,
+        directory,
+        request.account_key_type,
+        &request.registration,
+        &request.progress,
+    )
+    .await
+}
+
+/// Orders; once more if the server has lost the account, and once more without what it refuses.
+async fn order(
+    request: &Request,
+    store: &Store,
+    mut account: Account,
+    wanted: &Prepared,
+) -> Result<(Account, Order), Error> {
+    let mut identifiers = wanted.identifiers.clone();
+    let mut is_registered_again = false;
+    let mut may_skip = request.skip_rejected && matches!(wanted.key, PreparedKey::Make { .. });
+    loop {
+        let error = match Order::create(&account, &identifiers, request.validity).await {
+            Ok(order) => return Ok((account, order)),
+            Err(error) => error,
+        };
+        if error.is(&ProblemType::AccountDoesNotExist) && !is_registered_again {
+            is_registered_again = true;
+            let key = Arc::clone(account.key());
+            account = accounts::register_again(
+                store,
+                account.directory(),
+                key,
+                &request.registration,
+                &request.progress,
+            )
+            .await?;
+            continue;
+        }
+        let rejected = error.rejected_identifiers();
+        let accepted: Vec<Identifier> = identifiers
+            .iter()
+            .filter(|identifier| !rejected.contains(identifier))
+            .cloned()
+            .collect();
+        if !may_skip || accepted.is_empty() || accepted.len() == identifiers.len() {
+            return Err(error);
+        }
+        may_skip = false;
+        (request.progress)(&Event::LeftOut { identifiers: rejected });
+        identifiers = accepted;
+    }
+}
+
+fn settings(request: &Request, identifiers: &[Identifier]) -> Settings {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let (csr, key_type, reuse_key) = match &request.wanted {
+        Wanted::Names {
+            key_type, reuse_key, ..
+        } => (None, *key_type, *reuse_key),
+        Wanted::Csr(path) => (Some(absolute(path)), KeyType::default(), false),
+    };
+    Settings {
+        schema: 1,
+        server: request.server.clone(),
+        ca_bundle: match &request.transport.trust {
+            Trust::Bundle(path) => Some(absolute(path)),
+            Trust::Platform | Trust::Roots(_) => None,
+        },
+        allow_http: request.transport.allow_http,
+        identifiers: identifiers.to_vec(),
+        csr,
+        key_type,
+        reuse_key,
+        preferred_chain: request.preferred_chain.clone(),
+        solvers: request.solvers.iter().map(SolverSettings::absolute).collect(),
+    }
+}
+
+impl Issued {
+    pub fn not_before(&self) -> Timestamp {
+        self.chain.leaf().not_before()
+    }
+
+    pub fn not_after(&self) -> Timestamp {
+        self.chain.leaf().not_after()
+    }
+}
