@@ -138,6 +138,7 @@ impl Bench {
 struct Line {
     goal: &'static str,
     figure: Option<f64>,
+    /// Infinite where there is only an aim.
     must: f64,
     aim: f64,
     /// Whether more is better.
@@ -240,11 +241,12 @@ fn comparison(figures: &Value) -> String {
     ];
     let mut text = format!("{:<50} {:>9} {:>9} {:>9}\n", "goal", "figure", "must", "aim");
     for line in lines {
-        let figure = line.figure.map_or("-".to_owned(), |figure| format!("{figure:.2}"));
+        let shown = |figure: Option<f64>| figure.map_or("-".to_owned(), |figure| format!("{figure:.2}"));
         text += &format!(
-            "{:<50} {figure:>9} {:>9.2} {:>9.2}  {}\n",
+            "{:<50} {:>9} {:>9} {:>9.2}  {}\n",
             line.goal,
-            line.must,
+            shown(line.figure),
+            shown(Some(line.must).filter(|must| must.is_finite())),
             line.aim,
             line.verdict()
         );

@@ -1,9 +1,11 @@
-//! The project's own commands: `cargo xtask test | bench | demo | layers`.
+//! The project's own commands: `cargo xtask test | bench | demo | layers | minutes`.
+#![expect(clippy::disallowed_methods, reason = "these commands measure how long things take")]
 
 mod bench;
 mod demo;
 mod layers;
 mod machine;
+mod minutes;
 mod packages;
 mod run;
 mod test;
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         ["bench", options @ ..] => bench::measure(options),
         ["demo"] => demo::show(),
         ["layers"] => layers::check(),
+        ["minutes"] => minutes::check(),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -63,4 +66,5 @@ usage: cargo xtask COMMAND
   bench [--quick]   the figures, beside Debian's pebble; also in target/bench.json
   demo              an authority from nothing, one certificate, and what is in it
   layers            whether the crates' manifests keep to the arrows between the parts
+  minutes           whether docs/minutes.md names tests and commands that exist
 ";

@@ -21,8 +21,8 @@ const DEBIAN: &[&str] = &[
     "uacme",
 ];
 
-/// From PyPI, pinned: the linters that every issued certificate passes.
-const PYTHON: &[&str] = &["pkilint==0.13.3"];
+/// From PyPI, pinned: the linters that every issued certificate passes, and the newest certbot.
+const PYTHON: &[&str] = &["pkilint==0.13.3", "certbot==5.8.0"];
 
 /// Installs the packages that are missing. Nothing is asked of the network when none is.
 pub fn debian() -> Outcome {

@@ -3,7 +3,7 @@
 use std::{process::Command, time::Instant};
 
 use crate::{
-    layers, packages,
+    layers, minutes, packages,
     run::{Outcome, cargo, output, run},
 };
 
@@ -27,6 +27,11 @@ const STEPS: &[Step] = &[
     ("build", "every crate, as locked", || {
         run(&mut cargo(&["build", "--workspace", "--locked"]))
     }),
+    (
+        "minutes",
+        "the tests and commands that docs/minutes.md names",
+        minutes::check,
+    ),
     ("tests", "unit, contract and conformance tests", tests),
     // What drives foreign clients and servers is a step of its own, after the tests.
 ];
@@ -42,7 +47,8 @@ pub fn all(arguments: &[&str]) -> Outcome {
     run_steps(&named(arguments)?)
 }
 
-fn named(names: &[&str]) -> Outcome<Vec<&'static Step>> {
+/// The steps with these names; all if there are none.
+pub fn named(names: &[&str]) -> Outcome<Vec<&'static Step>> {
     if let Some(unknown) = names.iter().find(|name| STEPS.iter().all(|(step, ..)| step != *name)) {
         return Err(format!(
             "there is no step {unknown:?}; `cargo xtask test --list` names them"

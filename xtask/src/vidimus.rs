@@ -29,6 +29,8 @@ impl Dev {
         // It may not be there; if it cannot be removed, the next line says so.
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        let log = dir.join("stderr.log");
+        let stderr = fs::File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let begin = Instant::now();
         let mut child = Command::new(binary("vidimus"))
             .args([
@@ -51,7 +53,7 @@ impl Dev {
             ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .map_err(|error| format!("vidimus cannot be started: {error}"))?;
         let mut stdout = BufReader::new(child.stdout.take().expect("invariant: it was asked to be piped"));
@@ -72,7 +74,8 @@ impl Dev {
         // It closed its output: it has ended, or will be ended.
         let _ = child.kill();
         let _ = child.wait();
-        Err("vidimus dev ended before it was ready".to_owned())
+        let said = fs::read_to_string(&log).unwrap_or_default();
+        Err(format!("vidimus dev ended before it was ready: {}", said.trim_end()))
     }
 
     pub fn ca_bundle(&self) -> PathBuf {

@@ -146,7 +146,21 @@ pub async fn issue(request: Request) -> Result<Issued, Error> {
     for settings in &request.solvers {
         solvers.push(settings.start(Some(&ledger)).await?);
     }
+    let issued = issue_with(&request, &wanted, &store, name, &solvers).await;
+    for solver in solvers {
+        solver.close().await;
+    }
+    issued
+}
 
+async fn issue_with(
+    request: &Request,
+    wanted: &Prepared,
+    store: &Store,
+    name: CertificateName,
+    solvers: &[Arc<dyn Solver>],
+) -> Result<Issued, Error> {
+    let progress = &request.progress;
     let transport = Transport::new(request.transport.clone())?;
     let directory = Directory::new(
         &request.server,
@@ -154,16 +168,16 @@ pub async fn issue(request: Request) -> Result<Issued, Error> {
         request.policy.clone(),
         Arc::clone(&request.clock),
     );
-    let account = account(&request, &store, &directory).await?;
-    let (account, mut order) = order(&request, &store, account, &wanted).await?;
-    (request.progress)(&Event::Ordered {
+    let account = account(request, store, &directory).await?;
+    let (account, mut order) = order(request, store, account, wanted).await?;
+    progress(&Event::Ordered {
         url: order.url().to_owned(),
         identifiers: order.identifiers().to_vec(),
     });
-    order.solve(&solvers, &request.progress).await?;
+    order.solve(solvers, progress).await?;
 
-    (request.progress)(&Event::Finalizing);
-    let (key, csr) = wanted.csr(order.identifiers(), &store, &name).await?;
+    progress(&Event::Finalizing);
+    let (key, csr) = wanted.csr(order.identifiers(), store, &name).await?;
     order.finalize(&csr).await?;
     let (chain, certificate_url) = order.download(request.preferred_chain.as_deref()).await?;
     chain
@@ -172,8 +186,8 @@ pub async fn issue(request: Request) -> Result<Issued, Error> {
             url: certificate_url.clone(),
             source,
         })?;
-    let files = store.install(&name, &chain, key.as_ref(), &settings(&request, order.identifiers()))?;
-    (request.progress)(&Event::Issued {
+    let files = store.install(&name, &chain, key.as_ref(), &settings(request, order.identifiers()))?;
+    progress(&Event::Issued {
         url: certificate_url.clone(),
     });
     Ok(Issued {
@@ -181,7 +195,7 @@ pub async fn issue(request: Request) -> Result<Issued, Error> {
         identifiers: chain.identifiers(),
         chain,
         files,
-        server: request.server,
+        server: request.server.clone(),
         account_url: account.url().to_owned(),
         order_url: order.url().to_owned(),
         certificate_url,

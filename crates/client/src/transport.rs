@@ -236,16 +236,16 @@ impl Fault {
         let mut innermost = error;
         let mut tls = None;
         loop {
+            tls = tls.or(innermost.downcast_ref::<rustls::Error>());
             // An io::Error hides what it wraps from `source`, and says it itself.
             let wrapped = innermost
                 .downcast_ref::<std::io::Error>()
                 .and_then(std::io::Error::get_ref);
-            let wrapped = wrapped.and_then(|wrapped| wrapped.downcast_ref::<rustls::Error>());
-            tls = tls.or(innermost.downcast_ref::<rustls::Error>()).or(wrapped);
-            match innermost.source() {
-                Some(source) => innermost = source,
-                None => break,
-            }
+            innermost = match (wrapped, innermost.source()) {
+                (Some(wrapped), _) => wrapped,
+                (None, Some(source)) => source,
+                (None, None) => break,
+            };
         }
         match tls {
             Some(tls @ rustls::Error::InvalidCertificate(_)) => Self::Tls(tls.to_string()),

@@ -143,6 +143,12 @@ fn t26_a_common_name_in_an_old_string_type_is_refused() {
             "{tag:#x}: {refusal}"
         );
     }
+    // UniversalString; a PrintableString with a character that it does not have
+    assert!(
+        maker
+            .with_subject(&sequence(&[&common_name(0x1c, b"\0\0\0a")]))
+            .is_err()
+    );
     assert!(
         maker
             .with_subject(&sequence(&[&common_name(0x13, b"*.example")]))

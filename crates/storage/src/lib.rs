@@ -8,11 +8,15 @@
 //! contacts, names and evidence, and the key that seals identifiers, but no signing key.
 
 mod change;
+mod fault;
 mod migration;
+mod numbers;
 mod open;
+pub mod postgres;
 mod row;
 mod shared;
 pub mod sqlite;
 
+pub use fault::{CommitFault, CommitFaults};
 pub use open::{OnFatal, OpenError, open};
 pub use shared::{Database, Shared, Statistics};

@@ -2,19 +2,20 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use crate::{Database, sqlite::SqliteStore};
+use crate::{Database, postgres::PostgresStore, sqlite::SqliteStore};
 
 /// Called once, with a sentence, when the store can no longer say what is on disk. The process must end: state is read
 /// again at the next start.
 pub type OnFatal = Box<dyn FnOnce(String) + Send>;
 
-/// Opens what `[database] url` names: `sqlite:PATH` or `sqlite::memory:`.
+/// Opens what `[database] url` names: `sqlite:PATH`, `sqlite::memory:`, or `postgres://USER@HOST/NAME`.
 pub async fn open(url: &str, on_fatal: OnFatal) -> Result<Arc<dyn Database>, OpenError> {
     match url.split_once(':') {
         Some(("sqlite", ":memory:")) => Ok(SqliteStore::in_memory()?),
         Some(("sqlite", path)) if !path.is_empty() => {
             Ok(SqliteStore::open(path.strip_prefix("//").unwrap_or(path), on_fatal)?)
         }
+        Some(("postgres" | "postgresql", _)) => Ok(PostgresStore::open(url).await?),
         _ => Err(OpenError::Scheme {
             url: url.split_once('@').map_or(url, |(_, host)| host).to_owned(),
         }),
@@ -43,4 +44,8 @@ pub enum OpenError {
     Altered { database: String, version: i64 },
     #[error("{database} cannot be used: {what}; is it a database of Vidimus, and is the disk healthy?")]
     Database { database: String, what: String },
+    #[error(
+        "{database} cannot be used: {what}; is the server running, and are user, password and name in [database] url right?"
+    )]
+    Postgres { database: String, what: String },
 }

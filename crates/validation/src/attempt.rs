@@ -49,9 +49,13 @@ impl Attempt {
                 verdict: Ok(()),
                 transient: false,
             },
-            Err(Failure { problem, transient }) => Report {
+            Err(Failure {
+                kind,
+                detail,
+                transient,
+            }) => Report {
                 evidence,
-                verdict: Err(problem),
+                verdict: Err(Problem::new(kind, detail)),
                 transient,
             },
         }
@@ -61,7 +65,9 @@ impl Attempt {
 /// Why control was not proved.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    pub problem: Problem,
+    pub kind: ProblemType,
+    /// What was seen, and where, for the subscriber.
+    pub detail: String,
     /// It may pass by itself.
     pub transient: bool,
 }
@@ -70,7 +76,8 @@ impl Failure {
     /// It stays until somebody changes something.
     pub fn lasting(kind: ProblemType, detail: impl Into<String>) -> Self {
         Self {
-            problem: Problem::new(kind, detail),
+            kind,
+            detail: detail.into(),
             transient: false,
         }
     }
@@ -78,7 +85,8 @@ impl Failure {
     /// It may pass by itself.
     pub fn passing(kind: ProblemType, detail: impl Into<String>) -> Self {
         Self {
-            problem: Problem::new(kind, detail),
+            kind,
+            detail: detail.into(),
             transient: true,
         }
     }

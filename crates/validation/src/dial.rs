@@ -37,13 +37,17 @@ impl Network {
         Attempt::begin(method, self.clock.clone())
     }
 
-    /// Ends what takes longer than an attempt may. What was seen until then stays seen.
-    pub async fn in_time(&self, attempt: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    /// Ends what takes longer than an attempt may, as a problem of the given type. What was seen until then stays seen.
+    pub async fn in_time(
+        &self,
+        late: ProblemType,
+        attempt: impl Future<Output = Result<(), Failure>>,
+    ) -> Result<(), Failure> {
         let limit = self.timeouts.attempt;
         match timeout(limit, attempt).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::passing(
-                ProblemType::Connection,
+                late,
                 format!("The validation was not finished after {}.", seconds(limit)),
             )),
         }

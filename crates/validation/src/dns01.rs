@@ -40,7 +40,9 @@ impl ValidationMethod for Dns01 {
         let network = self.network.clone();
         Box::pin(async move {
             let mut attempt = network.begin(NAME);
-            let outcome = network.in_time(prove(&network, &request, &mut attempt)).await;
+            let outcome = network
+                .in_time(ProblemType::Dns, prove(&network, &request, &mut attempt))
+                .await;
             attempt.conclude(outcome)
         })
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -15,10 +15,17 @@ use authority::{
 };
 use jiff::Timestamp;
 use jose::Thumbprint;
+use pkix::{
+    certificate::{Serial, TbsCertificate, assemble},
+    key::KeyPair,
+    name::DistinguishedName,
+};
+use rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivatePkcs8KeyDer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
 };
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     Timeouts,
@@ -176,6 +183,37 @@ pub struct Web {
     server: tokio::task::JoinHandle<()>,
 }
 
+fn worthless_certificate() -> ServerConfig {
+    let key = KeyPair::generate_p256();
+    let nobody = DistinguishedName::with_common_name("nobody").unwrap();
+    let tbs = TbsCertificate {
+        serial: Serial::from_random([7; 16]),
+        signature_algorithm: key.algorithm(),
+        issuer: nobody.clone(),
+        not_before: "2001-01-01T00:00:00Z".parse().unwrap(),
+        not_after: "2002-01-01T00:00:00Z".parse().unwrap(),
+        subject: nobody,
+        public_key: key.public_key().clone(),
+        extensions: Vec::new(),
+    }
+    .to_der();
+    let certificate = assemble(&tbs, key.algorithm(), &key.sign(&tbs));
+    let private = PrivatePkcs8KeyDer::from(key.to_pkcs8_der().to_vec());
+    ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.into()], private.into())
+        .unwrap()
+}
+
+/// A port of 127.0.0.1 that stays closed as long as the socket lives.
+pub fn closed_port() -> (u16, TcpSocket) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    (socket.local_addr().unwrap().port(), socket)
+}
+
 /// What a [`Web`] does with a request.
 pub enum Act {
     Send(Vec<u8>),
@@ -187,18 +225,59 @@ pub enum Act {
 
 impl Web {
     pub async fn at(address: &str, act: impl Fn(&str) -> Act + Send + Sync + 'static) -> Self {
-        Self::on(address, 0, act).await
+        Self::on(TcpListener::bind((address, 0)).await.unwrap(), act)
     }
 
-    pub async fn on(address: &str, port: u16, act: impl Fn(&str) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((address, port)).await.unwrap();
+    /// On a port of 127.0.0.1 that nobody listens to on ::1; the socket keeps it so.
+    pub async fn on_ipv4_only(act: impl Fn(&str) -> Act + Send + Sync + 'static) -> (Self, TcpSocket) {
+        let (listener, closed) = loop {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let closed = TcpSocket::new_v6().unwrap();
+            if closed
+                .bind(SocketAddr::new(
+                    Ipv6Addr::LOCALHOST.into(),
+                    listener.local_addr().unwrap().port(),
+                ))
+                .is_ok()
+            {
+                break (listener, closed);
+            }
+        };
+        (Self::on(listener, act), closed)
+    }
+
+    /// Over TLS, with a certificate that expired long ago and names nobody.
+    pub async fn over_tls(act: impl Fn(&str) -> Act + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::accepting(
+            listener,
+            act,
+            Some(TlsAcceptor::from(Arc::new(worthless_certificate()))),
+        )
+    }
+
+    fn on(listener: TcpListener, act: impl Fn(&str) -> Act + Send + Sync + 'static) -> Self {
+        Self::accepting(listener, act, None)
+    }
+
+    fn accepting(
+        listener: TcpListener,
+        act: impl Fn(&str) -> Act + Send + Sync + 'static,
+        tls: Option<TlsAcceptor>,
+    ) -> Self {
         let port = listener.local_addr().unwrap().port();
         let heads = Arc::new(Mutex::new(Vec::new()));
         let (seen, act) = (heads.clone(), Arc::new(act));
         let server = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, seen.clone(), act.clone()));
+                match &tls {
+                    None => drop(tokio::spawn(serve(stream, seen.clone(), act.clone()))),
+                    Some(tls) => {
+                        let stream = tls.accept(stream).await.unwrap();
+                        drop(tokio::spawn(serve(stream, seen.clone(), act.clone())));
+                    }
+                }
             }
         });
         Self { port, heads, server }

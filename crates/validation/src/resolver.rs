@@ -73,9 +73,18 @@ impl DnsFailure {
         )
     }
 
+    /// What it says of the answer's authenticity.
+    pub fn dnssec(&self) -> Option<DnssecStatus> {
+        match self {
+            Self::Bogus(_) => Some(DnssecStatus::Bogus),
+            Self::Indeterminate => Some(DnssecStatus::Indeterminate),
+            _ => None,
+        }
+    }
+
     /// Whether somebody may be forging answers. Then nothing else that was answered counts either.
     pub fn is_forgery(&self) -> bool {
-        matches!(self, Self::Bogus(_) | Self::Indeterminate)
+        self.dnssec().is_some()
     }
 }
 

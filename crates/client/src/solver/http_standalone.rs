@@ -27,7 +27,7 @@ use crate::{
 pub struct HttpStandalone {
     proofs: Proofs,
     address: SocketAddr,
-    _server: Task,
+    server: Task,
 }
 
 type Proofs = Arc<RwLock<HashMap<String, Bytes>>>;
@@ -43,7 +43,7 @@ impl HttpStandalone {
         let proofs = Proofs::default();
         Ok(Self {
             address: local,
-            _server: Task::spawn(serve(listener, Arc::clone(&proofs))),
+            server: Task::spawn(serve(listener, Arc::clone(&proofs))),
             proofs,
         })
     }
@@ -74,6 +74,10 @@ impl Solver for HttpStandalone {
             }))
         }
         .boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.server.stop().boxed()
     }
 
     fn hint(&self, identifier: &Identifier) -> String {

@@ -6,9 +6,15 @@ mod settings;
 mod tls_alpn;
 mod webroot;
 
-use std::{fmt, io, path::PathBuf, time::Duration};
+use std::{
+    fmt, io,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt as _};
+use tokio::task::JoinHandle;
 
 pub use dns_hook::{Call, DnsHook};
 pub use http_standalone::HttpStandalone;
@@ -30,6 +36,11 @@ pub trait Solver: Send + Sync {
     ///
     /// An implementation makes its [`Presented`] before it begins, so that being cancelled half way cleans up too.
     fn present<'a>(&'a self, proof: &'a Proof) -> BoxFuture<'a, Result<Presented, SolverError>>;
+
+    /// Frees the port it listens on, if it does, before this returns. Dropping frees it a little later.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async {}.boxed()
+    }
 
     /// What a person should check when the CA did not see the proof.
     fn hint(&self, identifier: &Identifier) -> String;
@@ -154,16 +165,27 @@ pub(crate) async fn listen(address: &str) -> Result<tokio::net::TcpListener, Sol
 }
 
 /// A task that ends with its owner.
-pub(crate) struct Task(tokio::task::JoinHandle<()>);
+pub(crate) struct Task(Mutex<Option<JoinHandle<()>>>);
 
 impl Task {
     pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(tokio::spawn(work))
+        Self(Mutex::new(Some(tokio::spawn(work))))
+    }
+
+    /// Returns when the task, and what it listened on, is no more.
+    pub(crate) async fn stop(&self) {
+        let task = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.abort();
+            let _ = task.await;
+        }
     }
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.0.abort();
+        if let Some(task) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
     }
 }

@@ -36,7 +36,7 @@ use crate::{
 pub struct TlsAlpnStandalone {
     resolver: Arc<AlpnResolver>,
     address: SocketAddr,
-    _server: Task,
+    server: Task,
 }
 
 impl TlsAlpnStandalone {
@@ -57,7 +57,7 @@ impl TlsAlpnStandalone {
         Ok(Self {
             resolver,
             address: local,
-            _server: Task::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)))),
+            server: Task::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)))),
         })
     }
 
@@ -73,6 +73,10 @@ impl Solver for TlsAlpnStandalone {
 
     fn present<'a>(&'a self, proof: &'a Proof) -> BoxFuture<'a, Result<Presented, SolverError>> {
         async move { self.resolver.present(proof) }.boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.server.stop().boxed()
     }
 
     fn hint(&self, identifier: &Identifier) -> String {

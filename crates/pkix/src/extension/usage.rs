@@ -80,7 +80,7 @@ impl BitOr for KeyUsage {
 impl fmt::Debug for KeyUsage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let flags = FlagSet::<KeyUsages>::new_truncated(self.0);
-        f.debug_set().entries(flags.into_iter()).finish()
+        f.debug_set().entries(flags).finish()
     }
 }
 

@@ -75,4 +75,14 @@ pub(crate) fn counter(kind: IdKind) -> &'static str {
     }
 }
 
+/// A secret as `settings` holds it.
+pub(crate) fn secret(name: &str, value: Vec<u8>) -> Result<[u8; 32], StoreError> {
+    let length = value.len();
+    value.try_into().map_err(|_| StoreError::Corrupt {
+        table: "settings",
+        row: name.to_owned(),
+        what: format!("column value: a secret of {length} bytes instead of 32"),
+    })
+}
+
 type Text<'a> = Cow<'a, str>;

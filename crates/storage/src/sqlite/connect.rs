@@ -2,6 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -48,7 +49,18 @@ pub(super) fn lock(database: &Path) -> Result<File, OpenError> {
 /// The writer's connection to a file.
 pub(super) fn for_writing(path: &Path) -> Result<Connection, OpenError> {
     let name = path.display().to_string();
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // For the owner alone: it holds contacts and the key that seals identifiers. SQLite gives its log the same mode.
+    let made = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path);
+    made.map_err(|source| OpenError::File {
+        path: path.into(),
+        source,
+    })?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(unusable(&name))?;
     prepare(&connection).map_err(unusable(&name))?;
     let mode: String = connection
@@ -59,7 +71,16 @@ pub(super) fn for_writing(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::Database { database: name, what });
     }
     migrate(&mut connection, &name)?;
+    end_leases(&connection).map_err(unusable(&name))?;
     Ok(connection)
+}
+
+/// Whoever held a lease on this file is gone, since the lock is ours: what it left is due now.
+fn end_leases(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "UPDATE authorizations SET lease = 0 WHERE due IS NOT NULL AND lease > 0;
+         UPDATE certificates SET lease = 0 WHERE lease > 0;",
+    )
 }
 
 pub(super) fn for_reading(path: &Path) -> Result<Connection, OpenError> {

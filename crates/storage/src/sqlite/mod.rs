@@ -8,8 +8,8 @@ mod cache;
 mod claim;
 mod connect;
 mod health;
-mod numbers;
 mod read;
+mod reserve;
 mod settings;
 mod writer;
 
@@ -30,19 +30,19 @@ use jiff::Timestamp;
 use jose::Thumbprint;
 use pkix::certificate::Serial;
 
-pub use self::writer::{CommitFault, CommitFaults};
 use self::{
     cache::Cache,
     claim::Claim,
     health::Health,
-    numbers::Numbers,
     read::{Readers, select},
+    reserve::Reserve,
     settings::Secret,
     writer::{Setting, Writer},
 };
 use crate::{
-    Database, OnFatal, OpenError, Shared, Statistics,
+    CommitFaults, Database, OnFatal, OpenError, Shared, Statistics,
     change::Prepared,
+    numbers::{BLOCK, Numbers},
     row::{AuthorizationRow, key},
 };
 
@@ -184,7 +184,13 @@ impl Store for SqliteStore {
     fn reserve(&self, kind: IdKind, count: u64) -> BoxFuture<'_, Result<Range<u64>, StoreError>> {
         Box::pin(async move {
             self.health.check()?;
-            self.numbers.reserve(&self.writer, kind, count).await
+            let take = |count: u64| {
+                self.writer.write(Reserve {
+                    kind,
+                    count: count.max(BLOCK),
+                })
+            };
+            self.numbers.reserve(kind, count, take).await
         })
     }
 

@@ -1,12 +1,12 @@
 //! Values of the store as a whole.
 
-use authority::ports::StoreError;
 use rusqlite::{Connection, params};
 
 use super::{
     cache::Objects,
     writer::{Failure, Write},
 };
+use crate::row::secret;
 
 /// The secret of that name; the first to ask brings it.
 pub(super) struct Secret {
@@ -24,16 +24,7 @@ impl Write for Secret {
         let kept: Vec<u8> = connection
             .prepare_cached("SELECT value FROM settings WHERE key = ?")?
             .query_row([self.name], |row| row.get(0))?;
-        let length = kept.len();
-        kept.try_into().map_err(|_| {
-            let what = format!("column value: a secret of {length} bytes instead of 32");
-            StoreError::Corrupt {
-                table: "settings",
-                row: self.name.into(),
-                what,
-            }
-            .into()
-        })
+        Ok(secret(self.name, kept)?)
     }
 
     fn publish(self, _: &[u8; 32], _: &mut Objects) {}

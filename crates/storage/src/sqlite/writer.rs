@@ -18,7 +18,7 @@ use super::{
     cache::{Cache, Objects},
     health::Health,
 };
-use crate::{OnFatal, Statistics};
+use crate::{CommitFault, CommitFaults, OnFatal, Statistics};
 
 /// More than this would make the first of them wait longer than a sync takes.
 const LARGEST_GROUP: usize = 512;
@@ -65,20 +65,6 @@ impl From<Failure> for StoreError {
         }
     }
 }
-
-/// How a COMMIT can be made to fail, to show what is true afterwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommitFault {
-    /// Nothing is written, and that is known: the store goes on.
-    NoRoom,
-    /// Nothing is written, but the failure is one after which nobody knows.
-    NotWritten,
-    /// Everything is written, and a failure is reported all the same.
-    WrittenButReported,
-}
-
-/// Asked at every COMMIT.
-pub type CommitFaults = Arc<dyn Fn() -> Option<CommitFault> + Send + Sync>;
 
 /// The way to the writer's thread.
 pub(super) struct Writer {

@@ -4,7 +4,7 @@ use authority::{
     model::*,
     ports::{Change, Store, StoreError},
 };
-use storage::sqlite::CommitFault;
+use storage::CommitFault;
 
 use crate::{objects::*, world::World};
 

@@ -1,12 +1,14 @@
 //! What every store does, in memory, in a file and on PostgreSQL: one suite for all.
 
 mod claims;
+mod cluster;
 mod conflicts;
 mod damage;
 mod exactly_once;
 mod faults;
 mod numbers;
 mod objects;
+mod postgres;
 mod reads;
 mod restart;
 mod sqlite_file;
@@ -24,6 +26,11 @@ macro_rules! rules {
             $(rules! { @test file $module $rule })*
             $(rules! { @test file $lasting $lasting_rule })*
         }
+        /// For PostgreSQL, where a cluster is too dear to have one for each rule.
+        const LASTING: &[postgres::Rule] = &[
+            $((stringify!($rule), |world| Box::pin($module::$rule(world))),)*
+            $((stringify!($lasting_rule), |world| Box::pin($lasting::$lasting_rule(world))),)*
+        ];
     };
     (@test $world:ident $module:ident $rule:ident) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

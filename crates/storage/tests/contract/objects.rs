@@ -126,7 +126,7 @@ pub fn invalid() -> AuthorizationState {
 pub fn serial(number: u64) -> Serial {
     let mut bytes = [1; 20];
     bytes[12..].copy_from_slice(&number.to_be_bytes());
-    Serial::from_bytes(&bytes).unwrap()
+    Serial::from_der_content(&bytes).unwrap()
 }
 
 pub fn planned(order: &Order, serial_number: u64) -> CertificateRecord {

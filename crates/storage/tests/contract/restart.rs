@@ -74,13 +74,22 @@ pub async fn everything_is_there_after_a_restart(world: &World) {
     )
     .await;
 
-    let before = story(&*store, account.id).await;
+    let before = without_leases(&story(&*store, account.id).await);
     drop(store);
     let store = world.open().await;
-    assert_eq!(story(&*store, account.id).await, before);
+    assert_eq!(without_leases(&story(&*store, account.id).await), before);
     store.close().await;
     drop(store);
-    assert_eq!(story(&*world.open().await, account.id).await, before);
+    assert_eq!(without_leases(&story(&*world.open().await, account.id).await), before);
+}
+
+/// A store of one process ends its predecessor's leases; everything else stays.
+fn without_leases(story: &str) -> String {
+    let mut parts = story.split("lease: ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |kept, part| {
+        kept + part.trim_start_matches(|c: char| !matches!(c, ',' | ' ' | '}'))
+    })
 }
 
 pub async fn t23_a_planned_certificate_is_known_after_a_restart_and_can_be_claimed(world: &World) {

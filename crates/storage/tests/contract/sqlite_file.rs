@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use authority::ports::{Change, Committed, IdKind, StoreError};
-use storage::{OpenError, sqlite::CommitFault};
+use storage::{CommitFault, OpenError};
 
 use crate::{objects::*, world::World};
 

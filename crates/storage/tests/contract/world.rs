@@ -8,11 +8,10 @@ use std::{
     },
 };
 
-use storage::{
-    Database, OpenError,
-    sqlite::{CommitFault, SqliteStore},
-};
+use storage::{CommitFault, CommitFaults, Database, OpenError, postgres::PostgresStore, sqlite::SqliteStore};
 use tempfile::TempDir;
+
+use crate::cluster;
 
 /// One database, which a store can be opened on again and again.
 pub struct World {
@@ -26,6 +25,7 @@ pub struct World {
 enum Place {
     Memory,
     File { _directory: TempDir, path: PathBuf },
+    Postgres { url: String },
 }
 
 impl World {
@@ -42,6 +42,11 @@ impl World {
         })
     }
 
+    /// An empty database of a cluster.
+    pub fn postgres(url: String) -> Self {
+        Self::new(Place::Postgres { url })
+    }
+
     fn new(place: Place) -> Self {
         Self {
             place,
@@ -56,7 +61,7 @@ impl World {
 
     pub async fn try_open(&self) -> Result<Arc<dyn Database>, OpenError> {
         let (fault, fatal) = (self.fault.clone(), self.fatal.clone());
-        let faults: storage::sqlite::CommitFaults = Arc::new(move || fault.lock().unwrap().take());
+        let faults: CommitFaults = Arc::new(move || fault.lock().unwrap().take());
         match &self.place {
             Place::Memory => Ok(SqliteStore::in_memory()?),
             Place::File { path, .. } => {
@@ -65,6 +70,7 @@ impl World {
                 });
                 Ok(SqliteStore::open_with_faults(path, on_fatal, Some(faults))?)
             }
+            Place::Postgres { url } => Ok(PostgresStore::open_with_faults(url, Some(faults)).await?),
         }
     }
 
@@ -76,7 +82,7 @@ impl World {
     pub fn path(&self) -> &PathBuf {
         match &self.place {
             Place::File { path, .. } => path,
-            Place::Memory => panic!("it has no path"),
+            Place::Memory | Place::Postgres { .. } => panic!("it has no path"),
         }
     }
 
@@ -84,6 +90,7 @@ impl World {
     pub async fn execute(&self, sql: &str) {
         match &self.place {
             Place::File { path, .. } => rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap(),
+            Place::Postgres { url } => cluster::execute(url, sql).await,
             Place::Memory => panic!("nobody else can reach it"),
         }
     }

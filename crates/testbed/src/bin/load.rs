@@ -157,6 +157,10 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Report>, Box<dyn std::erro
 }
 
 impl Arguments {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the edge: the moment only makes names unique"
+    )]
     fn plan(&self, clients: usize) -> Result<Plan, Box<dyn std::error::Error>> {
         let trust = match &self.ca_bundle {
             Some(path) => Trust::Bundle(path.clone()),

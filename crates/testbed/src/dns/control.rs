@@ -29,11 +29,17 @@ fn routes() -> Router<Arc<Zone>> {
     Router::new()
         .route(
             "/set-default-ipv4",
-            script(|zone, to: Default4| Ok(zone.set_default_ipv4(to.ip))),
+            script(|zone, to: Default4| {
+                zone.set_default_ipv4(to.ip);
+                Ok(())
+            }),
         )
         .route(
             "/set-default-ipv6",
-            script(|zone, to: Default6| Ok(zone.set_default_ipv6(to.ip))),
+            script(|zone, to: Default6| {
+                zone.set_default_ipv6(to.ip);
+                Ok(())
+            }),
         )
         .route(
             "/add-a",

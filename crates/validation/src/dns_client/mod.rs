@@ -22,7 +22,7 @@ use domain::{
     rdata::{A, Aaaa, Cname, Txt},
 };
 
-use self::recursor::Recursor;
+use self::recursor::{Outcome, Query, Recursor};
 use crate::{
     excerpt,
     resolver::{Addresses, Answer, DnsFailure, Reason, Resolver},
@@ -69,82 +69,83 @@ impl DnsClient {
     fn validators(&self) -> Validators {
         let validator = |recursor: &Recursor| {
             let anchors = parse_anchors(self.anchors.as_deref()?).expect("invariant: parsed when this was made");
-            Some(ValidationContext::new(anchors, recursor.clone()))
+            Some(ValidationContext::new(anchors, *recursor))
         };
         self.recursors.iter().map(validator).collect()
     }
 
-    /// Follows aliases that the recursor did not follow itself (RFC 1034 §5.2.2).
-    async fn lookup<T: FromRecord>(&self, name: &str, validators: &Validators) -> Answer<T> {
-        let mut answer = Answer {
-            records: Err(DnsFailure::NotAName),
-            aliases: Vec::new(),
-            dnssec: DnssecStatus::Unchecked,
-            resolver: self.recursors[0].to_string(),
+    /// One question about each type, put together to one recursor after the other until each has its answer.
+    async fn ask<const N: usize>(&self, name: &str, types: [Rtype; N], validators: &Validators) -> [Reply; N] {
+        let mut replies = types.map(|_| Reply {
+            outcome: Err(DnsFailure::NotAName),
+            resolver: String::new(),
+        });
+        let Ok(name) = Name::<Vec<u8>>::from_str(name) else {
+            return replies;
         };
-        let Ok(mut sought) = Name::<Vec<u8>>::from_str(name) else {
-            return answer;
-        };
-        answer.records = loop {
-            let reply = self.ask(&sought, T::TYPE, validators).await;
-            answer.resolver = reply.resolver;
-            let (message, dnssec) = match reply.outcome {
-                Ok(replied) => replied,
-                Err(failure) => {
-                    if failure.is_forgery() {
-                        answer.dnssec = match failure {
-                            DnsFailure::Indeterminate => DnssecStatus::Indeterminate,
-                            _ => DnssecStatus::Bogus,
-                        };
-                    }
-                    break Err(failure);
-                }
-            };
-            answer.dnssec = match answer.dnssec {
-                DnssecStatus::Insecure => DnssecStatus::Insecure,
-                _ => dnssec,
-            };
-            let known = answer.aliases.len();
-            match read::<T>(&message, &mut sought, &mut answer.aliases) {
-                Err(failure) => break Err(failure),
-                Ok(records) if !records.is_empty() || answer.aliases.len() == known => {
-                    break Ok(records);
-                }
-                Ok(_) => {}
-            }
-        };
-        answer
-    }
-
-    /// One question to one recursor after the other, until one knows.
-    async fn ask(&self, name: &Name<Vec<u8>>, record_type: Rtype, validators: &Validators) -> Reply {
-        let mut last = None;
+        let mut open: Vec<usize> = (0..N).collect();
         for _ in 0..ROUNDS {
             for (recursor, validator) in self.recursors.iter().zip(validators) {
-                let outcome = ask_one(recursor, validator.as_ref(), name, record_type).await;
-                let resolver = recursor.to_string();
-                match outcome {
-                    Err(failure) if failure.is_transient() => {
-                        last = Some(Reply {
-                            outcome: Err(failure),
-                            resolver,
-                        })
-                    }
-                    outcome => return Reply { outcome, resolver },
+                let query = |asked: &usize| Query::new(&name, types[*asked], validator.is_some());
+                let Ok(queries) = open.iter().map(query).collect::<Result<Vec<_>, _>>() else {
+                    return replies;
+                };
+                let outcomes = recursor.ask(&queries).await;
+                for (asked, outcome) in open.iter().zip(outcomes) {
+                    let outcome = judge(outcome, validator.as_ref()).await;
+                    replies[*asked] = Reply {
+                        outcome,
+                        resolver: recursor.to_string(),
+                    };
+                }
+                open.retain(|asked| replies[*asked].outcome.as_ref().is_err_and(DnsFailure::is_transient));
+                if open.is_empty() {
+                    return replies;
                 }
             }
             // Only a lost datagram is worth another round; a recursor that answered would answer the same.
-            if !matches!(
-                last,
-                Some(Reply {
-                    outcome: Err(DnsFailure::Timeout | DnsFailure::Transport(_)),
-                    ..
-                })
-            ) {
-                break;
-            }
+            open.retain(|asked| {
+                matches!(
+                    replies[*asked].outcome,
+                    Err(DnsFailure::Timeout | DnsFailure::Transport(_))
+                )
+            });
         }
-        last.expect("invariant: there is at least one recursor and one round")
+        replies
+    }
+
+    /// What a reply says, and what is asked for on account of it: aliases that the recursor did not follow itself
+    /// (RFC 1034 §5.2.2).
+    async fn follow<T: FromRecord>(&self, name: &str, mut reply: Reply, validators: &Validators) -> Answer<T> {
+        let mut aliases = Vec::new();
+        let mut dnssec = None;
+        let records = loop {
+            let (message, status) = match reply.outcome {
+                Ok(replied) => replied,
+                Err(failure) => {
+                    dnssec = failure.dnssec().or(dnssec);
+                    break Err(failure);
+                }
+            };
+            // A chain is as authentic as its weakest link.
+            dnssec = if dnssec == Some(DnssecStatus::Insecure) {
+                dnssec
+            } else {
+                Some(status)
+            };
+            let known = aliases.len();
+            match read::<T>(&message, name, &mut aliases) {
+                Ok(records) if records.is_empty() && aliases.len() > known => {}
+                read => break read,
+            }
+            [reply] = self.ask(&aliases[aliases.len() - 1], [T::TYPE], validators).await;
+        };
+        Answer {
+            records,
+            aliases,
+            dnssec: dnssec.unwrap_or(DnssecStatus::Unchecked),
+            resolver: reply.resolver,
+        }
     }
 }
 
@@ -152,16 +153,20 @@ impl Resolver for DnsClient {
     fn addresses<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Addresses> {
         Box::pin(async move {
             let validators = self.validators();
-            let (v4, v6) = futures_util::join!(
-                self.lookup::<Ipv4Addr>(host, &validators),
-                self.lookup::<Ipv6Addr>(host, &validators)
-            );
+            let [v4, v6] = self.ask(host, [Rtype::A, Rtype::AAAA], &validators).await;
+            let v4 = self.follow::<Ipv4Addr>(host, v4, &validators);
+            let v6 = self.follow::<Ipv6Addr>(host, v6, &validators);
+            let (v4, v6) = futures_util::join!(v4, v6);
             Addresses { v4, v6 }
         })
     }
 
     fn txt<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<Vec<u8>>> {
-        Box::pin(async move { self.lookup(name, &self.validators()).await })
+        Box::pin(async move {
+            let validators = self.validators();
+            let [reply] = self.ask(name, [Rtype::TXT], &validators).await;
+            self.follow(name, reply, &validators).await
+        })
     }
 }
 
@@ -172,15 +177,13 @@ struct Reply {
     resolver: String,
 }
 
-async fn ask_one(
-    recursor: &Recursor,
+/// Whether an answer is one, and whether it is authentic.
+async fn judge(
+    outcome: Outcome,
     validator: Option<&ValidationContext<Recursor>>,
-    name: &Name<Vec<u8>>,
-    record_type: Rtype,
 ) -> Result<(Message<Vec<u8>>, DnssecStatus), DnsFailure> {
-    let mut message = recursor.ask(name, record_type, validator.is_some()).await?;
-    let rcode = message.header().rcode();
-    match rcode {
+    let mut message = outcome?;
+    match message.header().rcode() {
         Rcode::NOERROR | Rcode::NXDOMAIN => {}
         Rcode::SERVFAIL => return Err(DnsFailure::ServFail),
         other => return Err(DnsFailure::Refused(other.to_string())),
@@ -188,10 +191,9 @@ async fn ask_one(
     let Some(validator) = validator else {
         return Ok((message, DnssecStatus::Unchecked));
     };
-    let (state, reason) = validator
-        .validate_msg(&mut message)
-        .await
-        .map_err(|_| DnsFailure::Malformed)?;
+    // In a box, because it is large and rarely needed.
+    let validated = Box::pin(validator.validate_msg(&mut message)).await;
+    let (state, reason) = validated.map_err(|_| DnsFailure::Malformed)?;
     match state {
         ValidationState::Secure => Ok((message, DnssecStatus::Secure)),
         ValidationState::Insecure => Ok((message, DnssecStatus::Insecure)),
@@ -203,25 +205,27 @@ async fn ask_one(
     }
 }
 
-/// The records of `sought`, which moves along the aliases that the message holds.
+/// The records of a name, or of the last of the aliases that lead away from it, as far as the message knows them.
 fn read<T: FromRecord>(
     message: &Message<Vec<u8>>,
-    sought: &mut Name<Vec<u8>>,
+    name: &str,
     aliases: &mut Vec<String>,
 ) -> Result<Vec<T>, DnsFailure> {
     loop {
+        let sought = aliases.last().map_or(name, String::as_str);
+        let sought = Name::<Vec<u8>>::from_str(sought).map_err(|_| DnsFailure::Malformed)?;
         let mut records = Vec::new();
         let mut alias = None;
         for record in message.answer().map_err(|_| DnsFailure::Malformed)? {
             let record = record.map_err(|_| DnsFailure::Malformed)?;
-            if !record.owner().name_eq(sought) {
+            if !record.owner().name_eq(&sought) {
                 continue;
             }
             if record.rtype() == T::TYPE {
                 records.extend(T::read(&record).map_err(|_| DnsFailure::Malformed)?);
             } else if record.rtype() == Rtype::CNAME {
                 let record = record.to_record::<Cname<_>>().map_err(|_| DnsFailure::Malformed)?;
-                alias = record.map(|record| record.data().cname().to_vec());
+                alias = record.map(|record| record.data().cname().to_string());
             }
         }
         match alias {
@@ -229,12 +233,9 @@ fn read<T: FromRecord>(
                 if aliases.len() == MAX_ALIASES {
                     return Err(DnsFailure::TooManyAliases(MAX_ALIASES));
                 }
-                aliases.push(alias.to_string());
-                *sought = alias;
+                aliases.push(alias);
             }
-            _ if records.is_empty() && message.header().rcode() == Rcode::NXDOMAIN => {
-                return Err(DnsFailure::NxDomain);
-            }
+            _ if records.is_empty() && message.header().rcode() == Rcode::NXDOMAIN => return Err(DnsFailure::NxDomain),
             _ => return Ok(records),
         }
     }

@@ -92,9 +92,14 @@ impl Zone {
 
 impl Server {
     async fn serving(zone: Zone) -> Self {
-        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        // Some other test may have the port that UDP got.
+        let (udp, tcp) = loop {
+            let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
+                break (udp, tcp);
+            }
+        };
         let address = udp.local_addr().unwrap();
-        let tcp = TcpListener::bind(address).await.unwrap();
         let questions = Arc::new(AtomicUsize::new(0));
         let (count, other) = (questions.clone(), zone.clone());
         tokio::spawn(async move {

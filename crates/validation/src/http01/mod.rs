@@ -61,7 +61,10 @@ impl ValidationMethod for Http01 {
         let way = self.way.clone();
         Box::pin(async move {
             let mut attempt = way.network.begin(NAME);
-            let outcome = way.network.in_time(way.prove(&request, &mut attempt)).await;
+            let outcome = way
+                .network
+                .in_time(ProblemType::Connection, way.prove(&request, &mut attempt))
+                .await;
             attempt.conclude(outcome)
         })
     }
@@ -101,7 +104,11 @@ impl Way {
                     Ok(Err(error)) => return Err(tls_failure(attempt, &place, error.to_string())),
                     Err(_) => {
                         let limit = seconds(self.network.timeouts.connect);
-                        return Err(tls_failure(attempt, &place, format!("not finished within {limit}")));
+                        let failure = tls_failure(attempt, &place, format!("not finished within {limit}"));
+                        return Err(Failure {
+                            transient: true,
+                            ..failure
+                        });
                     }
                 };
                 exchange::get(stream, url, limit).await
@@ -155,7 +162,7 @@ impl Way {
 
 impl Failure {
     fn while_fetching(mut self, url: &Url) -> Self {
-        self.problem.detail = format!("Fetching {url}: {}", self.problem.detail);
+        self.detail = format!("Fetching {url}: {}", self.detail);
         self
     }
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    double::{Act, Dns, Web, World},
+    double::{Act, Dns, Web, World, closed_port},
     policy::PortPolicy,
     resolver::DnsFailure,
 };
@@ -143,9 +143,9 @@ async fn a_status_other_than_200_is_unauthorized_whatever_the_body_says() {
 // 8555-8.3-3
 #[tokio::test]
 async fn a_closed_port_and_an_answer_that_breaks_off_are_connection_problems_that_may_pass() {
-    let web = Web::saying("").await;
-    let closed = world(&web);
-    drop(web);
+    let (port, _socket) = closed_port();
+    let mut closed = World::with(Dns::default().host("example.org", &["127.0.0.1"]));
+    closed.ports.http = port;
     let (kind, detail, transient) = problem(&closed).await;
     assert_eq!((kind, transient), (ProblemType::Connection, true), "{detail}");
 
@@ -324,6 +324,41 @@ fn port_of(head: &str) -> &str {
 
 // 8555-8.3-2
 #[tokio::test]
+async fn a_redirect_to_https_is_followed_whatever_the_certificate() {
+    let secure = Web::over_tls(|_| Act::ok(&right())).await;
+    let location = format!("https://b.example:{}/", secure.port);
+    let web = Web::at("127.0.0.1", move |_| Act::redirect(&location)).await;
+    let dns = Dns::default()
+        .host("example.org", &["127.0.0.1"])
+        .host("b.example", &["127.0.0.1"]);
+    let world = World {
+        ports: PortPolicy {
+            http: web.port,
+            tls: secure.port,
+        },
+        ..World::with(dns)
+    };
+    assert_eq!(report(&world).await.verdict, Ok(()));
+}
+
+// 8555-8.3-3
+#[tokio::test]
+async fn a_redirect_to_https_where_nobody_speaks_tls_is_a_tls_problem() {
+    let web = Web::at("127.0.0.1", |head| {
+        Act::redirect(&format!("https://example.org:{}/", port_of(head)))
+    })
+    .await;
+    let mut world = world(&web);
+    // The server waits for the end of a head that does not come.
+    world.timeouts.connect = Duration::from_millis(50);
+    let mut request = world.request("example.org");
+    request.token = format!("port-{}", web.port);
+    let report = Http01::new(world.network()).validate(request).await;
+    assert_eq!(report.verdict.unwrap_err().kind, ProblemType::Tls);
+}
+
+// 8555-8.3-2
+#[tokio::test]
 async fn a_redirect_that_never_ends_is_left_after_ten() {
     let web = Web::at("127.0.0.1", |_| Act::redirect("/.well-known/acme-challenge/again")).await;
     let (kind, detail, transient) = problem(&world(&web)).await;
@@ -447,9 +482,8 @@ async fn loopback_is_forbidden_where_nobody_opened_it() {
 // 8555-8.3-5, T18
 #[tokio::test]
 async fn t18_ipv4_is_asked_only_when_ipv6_gives_no_connection() {
-    let v4 = Web::saying(right()).await;
     let dns = || Dns::default().host("example.org", &["127.0.0.1", "::1"]);
-    // Nobody listens on [::1] at that port.
+    let (v4, _closed) = Web::on_ipv4_only(|_| Act::ok(&right())).await;
     let report = report(&world_with(dns(), &v4)).await;
     assert_eq!(report.verdict, Ok(()));
     let seen = serde_json::to_value(&report.evidence.observations).unwrap();
@@ -460,8 +494,7 @@ async fn t18_ipv4_is_asked_only_when_ipv6_gives_no_connection() {
 
     // Somebody else listens on [::1]: what it says counts.
     let v6 = Web::at("::1", |_| Act::ok("somebody else")).await;
-    let v4 = Web::on("127.0.0.1", v6.port, |_| Act::ok(&right())).await;
-    let (kind, detail, _) = problem(&world_with(dns(), &v4)).await;
+    let (kind, detail, _) = problem(&world_with(dns(), &v6)).await;
     assert_eq!(kind, ProblemType::Unauthorized);
     assert!(detail.contains("[::1]"), "{detail}");
     assert_eq!(v6.heads().len(), 1);

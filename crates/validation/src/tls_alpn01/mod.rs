@@ -8,14 +8,14 @@ use std::{
     sync::Arc,
 };
 
-use acme::{Problem, ProblemType};
+use acme::ProblemType;
 use authority::{
     identifier::{Name, Target},
     model::Observation,
     ports::{BoxFuture, Report, ValidationMethod, ValidationRequest},
 };
 use pkix::name::GeneralName;
-use rustls::{CertificateError, ClientConfig, pki_types::ServerName};
+use rustls::{CertificateError, ClientConfig, OtherError, pki_types::ServerName};
 use tokio::{io::AsyncWriteExt, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -60,7 +60,9 @@ impl ValidationMethod for TlsAlpn01 {
         let tls = TlsConnector::from(self.config.clone());
         Box::pin(async move {
             let mut attempt = network.begin(NAME);
-            let outcome = network.in_time(prove(&network, &tls, &request, &mut attempt)).await;
+            let outcome = network
+                .in_time(ProblemType::Connection, prove(&network, &tls, &request, &mut attempt))
+                .await;
             attempt.conclude(outcome)
         })
     }
@@ -87,27 +89,26 @@ async fn prove(
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             let cause = error.get_ref().and_then(|inner| inner.downcast_ref());
-            let kind = match cause {
-                // It shook hands, with a certificate that cannot be read.
-                Some(rustls::Error::InvalidCertificate(CertificateError::Other(_))) => ProblemType::Unauthorized,
-                _ => ProblemType::Tls,
+            let (kind, told) = match cause {
+                // It shook hands.
+                Some(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(fault)))) => (
+                    ProblemType::Unauthorized,
+                    format!("the certificate cannot be read: {fault}"),
+                ),
+                _ => (ProblemType::Tls, error.to_string()),
             };
             // Somebody who speaks TLS wrongly will do so again; somebody who went away may come back.
             let transient = cause.is_none();
-            let failure = handshake_failure(attempt, &server_name, address, &error.to_string());
             return Err(Failure {
-                problem: Problem {
-                    kind,
-                    ..failure.problem
-                },
                 transient,
+                ..handshake_failure(kind, &server_name, address, &told, attempt)
             });
         }
         Err(_) => {
             let error = format!("not finished within {}", seconds(limit));
             return Err(Failure {
                 transient: true,
-                ..handshake_failure(attempt, &server_name, address, &error)
+                ..handshake_failure(ProblemType::Tls, &server_name, address, &error, attempt)
             });
         }
     };
@@ -177,10 +178,16 @@ fn facts(stream: &TlsStream<tokio::net::TcpStream>, address: SocketAddr, server_
     }
 }
 
-fn handshake_failure(attempt: &mut Attempt, server_name: &str, address: SocketAddr, error: &str) -> Failure {
+fn handshake_failure(
+    kind: ProblemType,
+    server_name: &str,
+    address: SocketAddr,
+    error: &str,
+    attempt: &mut Attempt,
+) -> Failure {
     let detail = format!("The handshake for {server_name} with {address} failed: {error}.");
     attempt.saw(Observation::Failed { what: detail.clone() });
-    Failure::lasting(ProblemType::Tls, detail)
+    Failure::lasting(kind, detail)
 }
 
 const NAME: &str = "tls-alpn-01";

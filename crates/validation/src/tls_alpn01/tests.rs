@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::{
-    double::{Dns, World},
+    double::{Dns, World, closed_port},
     policy::PortPolicy,
 };
 
@@ -480,9 +480,7 @@ async fn t7_tls_1_1_and_what_is_no_tls_are_tls_problems() {
 // 8737-3-10
 #[tokio::test]
 async fn a_closed_port_is_a_connection_problem_that_may_pass() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let tls = listener.local_addr().unwrap().port();
-    drop(listener);
+    let (tls, _socket) = closed_port();
     let world = World {
         ports: PortPolicy { http: 80, tls },
         ..World::with(dns())

@@ -1,0 +1,12 @@
+//! The client against a server that can be told to misbehave.
+
+mod bench;
+mod fake;
+
+mod accounts;
+mod certificates;
+mod files;
+mod hostile;
+mod orders;
+mod requests;
+mod responders;
