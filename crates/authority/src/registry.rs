@@ -74,17 +74,17 @@ impl Registry {
     }
 
     /// The name that a general name stands for; `None` when no registered type has this form.
-    pub fn from_general_name(&self, general_name: &GeneralName) -> Option<Result<Name, NameRefusal>> {
+    pub fn read_general_name(&self, general_name: &GeneralName) -> Option<Result<Name, NameRefusal>> {
         self.identifier_types
             .iter()
-            .find_map(|identifier_type| identifier_type.from_general_name(general_name))
+            .find_map(|identifier_type| identifier_type.read_general_name(general_name))
     }
 
     /// The name that a common name stands for, in the first type that reads common names.
-    pub fn from_common_name(&self, common_name: &str) -> Option<Result<Name, NameRefusal>> {
+    pub fn read_common_name(&self, common_name: &str) -> Option<Result<Name, NameRefusal>> {
         self.identifier_types
             .iter()
-            .find_map(|identifier_type| identifier_type.from_common_name(common_name))
+            .find_map(|identifier_type| identifier_type.read_common_name(common_name))
     }
 
     fn of_kind(&self, kind: &str) -> Option<&Arc<dyn IdentifierType>> {

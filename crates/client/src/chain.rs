@@ -62,7 +62,7 @@ impl Chain {
         self.leaf
             .names()
             .iter()
-            .filter_map(Identifier::from_general_name)
+            .filter_map(Identifier::read_general_name)
             .collect()
     }
 

@@ -89,7 +89,7 @@ impl Directory {
                     if answer.status.is_success() {
                         return Ok(answer);
                     }
-                    Outcome::Refused(self.refusal(&answer, asked))
+                    Outcome::Refused(Box::new(self.refusal(&answer, asked)))
                 }
                 Err(error) => Outcome::NoAnswer(error),
             };
@@ -151,7 +151,9 @@ impl Directory {
                 continue;
             }
             self.keep_nonce(&answer);
-            failures.pause_or_give_up(self, Outcome::Refused(refusal)).await?;
+            failures
+                .pause_or_give_up(self, Outcome::Refused(Box::new(refusal)))
+                .await?;
         }
     }
 
@@ -171,7 +173,7 @@ impl Directory {
                     return Nonce::from_headers(&answer.headers)
                         .ok_or_else(|| Error::protocol(&url, "newNonce has no Replay-Nonce that is base64url"));
                 }
-                Ok(answer) => Outcome::Refused(self.refusal(&answer, "a nonce")),
+                Ok(answer) => Outcome::Refused(Box::new(self.refusal(&answer, "a nonce"))),
                 Err(error) => Outcome::NoAnswer(error),
             };
             failures.pause_or_give_up(self, outcome).await?;
@@ -252,7 +254,7 @@ impl<'a> Signer<'a> {
 }
 
 enum Outcome {
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     NoAnswer(TransportError),
 }
 
@@ -270,7 +272,7 @@ impl Failures {
             .policy()
             .pause_after_failure(self.0, asked, directory.clock().jitter());
         let error = match outcome {
-            Outcome::Refused(refusal) => classified(refusal),
+            Outcome::Refused(refusal) => classified(*refusal),
             Outcome::NoAnswer(error) => error.into(),
         };
         let Some(pause) = pause.filter(|_| may_pass) else {

@@ -57,7 +57,7 @@ impl Identifier {
         }
     }
 
-    pub fn from_general_name(name: &GeneralName) -> Option<Self> {
+    pub fn read_general_name(name: &GeneralName) -> Option<Self> {
         match name {
             GeneralName::Dns(text) => text.parse().ok().filter(|parsed| !matches!(parsed, Self::Ip(_))),
             GeneralName::Ip(address) => Some(Self::Ip(*address)),

@@ -36,7 +36,10 @@ impl FromStr for Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.0.as_millis() as u64;
-        let (unit, milliseconds) = UNITS.iter().find(|(_, size)| total % size == 0).unwrap_or(&("ms", 1));
+        let (unit, milliseconds) = UNITS
+            .iter()
+            .find(|(_, size)| total.is_multiple_of(*size))
+            .unwrap_or(&("ms", 1));
         write!(f, "{}{unit}", total / milliseconds)
     }
 }

@@ -74,7 +74,7 @@ impl IdentifierType for Ip {
         }
     }
 
-    fn from_general_name(&self, general_name: &GeneralName) -> Option<Result<Name, NameRefusal>> {
+    fn read_general_name(&self, general_name: &GeneralName) -> Option<Result<Name, NameRefusal>> {
         match general_name {
             GeneralName::Ip(address) => Some(self.admit(&address.to_string())),
             _ => None,
@@ -128,7 +128,7 @@ mod tests {
     fn an_address_stands_in_a_certificate_as_an_address_only() {
         let name = Ip.admit("192.0.2.1").unwrap();
         assert_eq!(Ip.to_general_name(&name), GeneralName::Ip("192.0.2.1".parse().unwrap()));
-        assert!(Ip.from_general_name(&GeneralName::Dns("192.0.2.1".into())).is_none());
-        assert!(Ip.from_common_name("192.0.2.1").is_none());
+        assert!(Ip.read_general_name(&GeneralName::Dns("192.0.2.1".into())).is_none());
+        assert!(Ip.read_common_name("192.0.2.1").is_none());
     }
 }

@@ -54,14 +54,14 @@ impl IdentifierType for Dns {
         GeneralName::Dns(name.identifier().value.clone())
     }
 
-    fn from_general_name(&self, general_name: &GeneralName) -> Option<Result<Name, NameRefusal>> {
+    fn read_general_name(&self, general_name: &GeneralName) -> Option<Result<Name, NameRefusal>> {
         match general_name {
             GeneralName::Dns(value) => Some(self.admit(value)),
             _ => None,
         }
     }
 
-    fn from_common_name(&self, common_name: &str) -> Option<Result<Name, NameRefusal>> {
+    fn read_common_name(&self, common_name: &str) -> Option<Result<Name, NameRefusal>> {
         Some(self.admit(common_name))
     }
 }

@@ -24,10 +24,10 @@ pub trait IdentifierType: Send + Sync {
     fn to_general_name(&self, name: &Name) -> GeneralName;
 
     /// Reads a name of this kind from a CSR; `None` when it is not this kind's form.
-    fn from_general_name(&self, general_name: &GeneralName) -> Option<Result<Name, NameRefusal>>;
+    fn read_general_name(&self, general_name: &GeneralName) -> Option<Result<Name, NameRefusal>>;
 
     /// Reads a CSR's common name; `None` where a common name never means this kind.
-    fn from_common_name(&self, _common_name: &str) -> Option<Result<Name, NameRefusal>> {
+    fn read_common_name(&self, _common_name: &str) -> Option<Result<Name, NameRefusal>> {
         None
     }
 }

@@ -192,7 +192,7 @@ impl ReadyOrder {
 
         let mut found = BTreeSet::new();
         for general_name in csr.subject_alternative_names() {
-            match registry.from_general_name(general_name) {
+            match registry.read_general_name(general_name) {
                 Some(Ok(name)) if wanted.contains(&name) => drop(found.insert(name)),
                 Some(Ok(name)) => {
                     return bad(format!(
@@ -209,7 +209,7 @@ impl ReadyOrder {
             }
         }
         for common_name in csr.common_names() {
-            match registry.from_common_name(common_name) {
+            match registry.read_common_name(common_name) {
                 Some(Ok(name)) if wanted.contains(&name) => drop(found.insert(name)),
                 // A text that repeats an identifier of another type says nothing and counts for nothing.
                 _ if wanted.iter().any(|name| name.identifier().value == *common_name) => {}

@@ -83,7 +83,7 @@ impl Authority {
             certificate
                 .names()
                 .iter()
-                .map(|general_name| match self.registry.from_general_name(general_name) {
+                .map(|general_name| match self.registry.read_general_name(general_name) {
                     Some(Ok(name)) => Ok(name),
                     _ => Err(Failure::Refused(Refusal::Unauthorized(format!(
                         "no authorization can cover {general_name}"

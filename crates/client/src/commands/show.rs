@@ -80,7 +80,7 @@ pub(super) fn stored_json(stored: &Stored) -> Value {
 /// What `issue`, `list`, `show` and `renew` say alike of a certificate.
 pub(super) fn certificate_json(name: &CertificateName, leaf: &Certificate, files: &Files) -> Value {
     let plan = plan(leaf);
-    let identifiers: Vec<Identifier> = leaf.names().iter().filter_map(Identifier::from_general_name).collect();
+    let identifiers: Vec<Identifier> = leaf.names().iter().filter_map(Identifier::read_general_name).collect();
     json!({
         "name": name,
         "identifiers": identifiers,

@@ -58,7 +58,7 @@ impl Stored {
         self.leaf
             .names()
             .iter()
-            .filter_map(Identifier::from_general_name)
+            .filter_map(Identifier::read_general_name)
             .collect()
     }
 }
