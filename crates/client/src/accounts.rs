@@ -103,9 +103,19 @@ async fn register(
 pub(crate) async fn change_key(store: &Store, account: &Account, key_type: KeyType) -> Result<Account, Error> {
     let folder = store.account(account.directory().url());
     let new = folder.make_next_key(key_type.account_algorithm())?;
-    let changed = account.change_key(new).await?;
-    folder.adopt_next_key()?;
-    Ok(changed)
+    match account.change_key(new).await {
+        Ok(changed) => {
+            folder.adopt_next_key()?;
+            Ok(changed)
+        }
+        Err(error) => {
+            // A clear no leaves the old key in use; anything else is settled when the server answers again.
+            if matches!(&error, Error::Refused(refusal) if refusal.status < 500 || refusal.status == 501) {
+                folder.drop_next_key()?;
+            }
+            Err(error)
+        }
+    }
 }
 
 /// The key to use. If a rollover was cut off, the server is asked which of the two it knows (8555-7.3.5-9).

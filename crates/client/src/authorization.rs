@@ -6,12 +6,11 @@ use acme::{AuthorizationStatus, Problem, ProblemType};
 
 use crate::{
     account::{Account, json},
-    challenge::{Challenge, Method, Proof, TokenChallenge},
+    challenge::{Challenge, Proof, TokenChallenge},
     error::{Error, Failure},
     identifier::Identifier,
-    printable::printable,
     progress::{Event, Progress},
-    solver::Solver,
+    solver::{Presented, Solver},
     transport::Answer,
     wire::{self, AuthorizationRead},
 };
@@ -56,45 +55,35 @@ impl Authorization {
             .map(drop)
     }
 
-    /// Proves one of the ordered names by the first solver that fits, and tidies up whatever happens.
-    pub async fn solve(
-        mut self,
+    /// Shows a proof of one of the ordered names by the first solver that fits; nothing for a name that is proven.
+    pub async fn present(
+        self,
         ordered: &[Identifier],
         solvers: &[Arc<dyn Solver>],
         progress: &Progress,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Attempt>, Error> {
         if self.status() == AuthorizationStatus::Valid {
-            return Ok(());
+            return Ok(None);
         }
         // What goes into paths, names and arguments is the subscriber's own text (INCIDENTS T44).
         let identifier = self.which_of(ordered)?.clone();
         if self.status() != AuthorizationStatus::Pending {
-            return Err(self.failure(identifier, None, None));
+            return Err(self.failure(identifier, None));
         }
-        let (solver, TokenChallenge { url, token, .. }) = self.choose(&identifier, solvers)?;
-        let method = solver.method();
-        let proof = Proof::new(identifier.clone(), token, &self.account.thumbprint());
-
+        let (solver, challenge) = self.choose(&identifier, solvers)?;
+        let proof = Proof::new(identifier.clone(), challenge.token, &self.account.thumbprint());
         let presented = solver.present(&proof).await?;
         progress(&Event::Presented {
             identifier: identifier.clone(),
-            method,
+            method: solver.method(),
         });
-        let outcome = self.respond_and_wait(&url).await;
-        if let Err(error) = presented.cleanup().await {
-            progress(&Event::NotCleanedUp {
-                identifier: identifier.clone(),
-                why: error.to_string(),
-            });
-        }
-        outcome?;
-        match self.status() {
-            AuthorizationStatus::Valid => {
-                progress(&Event::Proven { identifier });
-                Ok(())
-            }
-            _ => Err(self.failure(identifier, Some(method), Some(solver))),
-        }
+        Ok(Some(Attempt {
+            authorization: self,
+            identifier,
+            solver,
+            challenge: challenge.url,
+            presented,
+        }))
     }
 
     /// The ordered name that this authorization is for; a server that asks for proof of another is not served.
@@ -113,16 +102,16 @@ impl Authorization {
         })
     }
 
-    fn choose<'a>(
+    fn choose(
         &self,
         identifier: &Identifier,
-        solvers: &'a [Arc<dyn Solver>],
-    ) -> Result<(&'a dyn Solver, TokenChallenge), Error> {
+        solvers: &[Arc<dyn Solver>],
+    ) -> Result<(Arc<dyn Solver>, TokenChallenge), Error> {
         let usable = solvers.iter().filter(|solver| solver.method().can_prove(identifier));
         for solver in usable {
             let offered = self.challenges().iter().filter_map(Challenge::known);
             if let Some((_, challenge)) = offered.into_iter().find(|(method, _)| *method == solver.method()) {
-                return Ok((&**solver, challenge.clone()));
+                return Ok((Arc::clone(solver), challenge.clone()));
             }
         }
         let offered: Vec<String> = self.challenges().iter().map(Challenge::to_string).collect();
@@ -177,16 +166,14 @@ impl Authorization {
             .await
     }
 
-    fn failure(&self, identifier: Identifier, method: Option<Method>, solver: Option<&dyn Solver>) -> Error {
+    fn failure(&self, identifier: Identifier, solver: Option<&dyn Solver>) -> Error {
+        let method = solver.map(Solver::method);
         let known = self.challenges().iter().filter_map(Challenge::known);
         let problem: Option<Problem> = known
             .filter(|(kind, _)| method.is_none_or(|method| method == *kind))
             .find_map(|(_, challenge)| challenge.error.clone());
         let hint = solver.map(|solver| solver.hint(&identifier)).unwrap_or_default();
-        let what = format!(
-            "the authorization is {}",
-            printable(&format!("{:?}", self.status()).to_lowercase())
-        );
+        let what = format!("the authorization is {}", format!("{:?}", self.status()).to_lowercase());
         Error::Unproven(vec![Failure {
             identifier,
             method,
@@ -194,6 +181,42 @@ impl Authorization {
             what,
             hint,
         }])
+    }
+}
+
+/// A proof that is being shown for an authorization. Dropping it takes the proof away.
+#[derive(Debug)]
+pub struct Attempt {
+    authorization: Authorization,
+    identifier: Identifier,
+    solver: Arc<dyn Solver>,
+    challenge: String,
+    presented: Presented,
+}
+
+impl Attempt {
+    /// Tells the server to look, and waits for what it says.
+    pub async fn validate(&mut self, progress: &Progress) -> Result<(), Error> {
+        self.authorization.respond_and_wait(&self.challenge).await?;
+        match self.authorization.status() {
+            AuthorizationStatus::Valid => {
+                progress(&Event::Proven {
+                    identifier: self.identifier.clone(),
+                });
+                Ok(())
+            }
+            _ => Err(self.authorization.failure(self.identifier.clone(), Some(&*self.solver))),
+        }
+    }
+
+    /// Takes the proof away (RFC 8555 §7.5.1: when it is no longer needed).
+    pub async fn cleanup(self, progress: &Progress) {
+        if let Err(error) = self.presented.cleanup().await {
+            progress(&Event::NotCleanedUp {
+                identifier: self.identifier,
+                why: error.to_string(),
+            });
+        }
     }
 }
 

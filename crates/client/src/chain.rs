@@ -112,7 +112,7 @@ pub enum ChainError {
     #[error("{0}")]
     Bundle(String),
     #[error("{0}")]
-    Certificate(#[from] CertificateError),
+    Certificate(Box<CertificateError>),
     #[error("it has {0} issuers")]
     TooLong(usize),
     #[error("it is for another key")]
@@ -121,6 +121,12 @@ pub enum ChainError {
     MissingNames(String),
     #[error("it was valid until {0}")]
     Expired(Timestamp),
+}
+
+impl From<CertificateError> for ChainError {
+    fn from(error: CertificateError) -> Self {
+        Self::Certificate(Box::new(error))
+    }
 }
 
 /// Real chains have three.

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn names_come_read_common_name_and_alternative_names_together() {
+    fn names_come_from_common_name_and_alternative_names_together() {
         let key = KeyType::Ec256.generate();
         let der = build_csr(&key, Some("CN.test"), &[GeneralName::Dns("a.test".into())]).unwrap();
         let names: Vec<String> = Csr::read(&der)

@@ -89,7 +89,7 @@ impl Directory {
                     if answer.status.is_success() {
                         return Ok(answer);
                     }
-                    Outcome::Refused(Box::new(self.refusal(&answer, asked)))
+                    Outcome::Refused(self.refusal(&answer, asked))
                 }
                 Err(error) => Outcome::NoAnswer(error),
             };
@@ -151,9 +151,7 @@ impl Directory {
                 continue;
             }
             self.keep_nonce(&answer);
-            failures
-                .pause_or_give_up(self, Outcome::Refused(Box::new(refusal)))
-                .await?;
+            failures.pause_or_give_up(self, Outcome::Refused(refusal)).await?;
         }
     }
 
@@ -173,7 +171,7 @@ impl Directory {
                     return Nonce::from_headers(&answer.headers)
                         .ok_or_else(|| Error::protocol(&url, "newNonce has no Replay-Nonce that is base64url"));
                 }
-                Ok(answer) => Outcome::Refused(Box::new(self.refusal(&answer, "a nonce"))),
+                Ok(answer) => Outcome::Refused(self.refusal(&answer, "a nonce")),
                 Err(error) => Outcome::NoAnswer(error),
             };
             failures.pause_or_give_up(self, outcome).await?;
@@ -186,13 +184,13 @@ impl Directory {
         }
     }
 
-    fn refusal(&self, answer: &Answer, asked: &str) -> Refusal {
+    fn refusal(&self, answer: &Answer, asked: &str) -> Box<Refusal> {
         let problem: Option<Problem> = wire::problem(&answer.body);
         let body = match &problem {
             Some(_) => String::new(),
             None => excerpt(&answer.body),
         };
-        Refusal {
+        Box::new(Refusal {
             asked: asked.to_owned(),
             url: answer.url.clone(),
             status: answer.status.as_u16(),
@@ -201,7 +199,7 @@ impl Directory {
             retry_after: retry_after(&answer.headers, self.clock().now()),
             terms: answer.links("terms-of-service").into_iter().next(),
             help: answer.links("help").into_iter().next(),
-        }
+        })
     }
 
     /// Waits as long as the server asks for within bounds, or a little longer each time.
@@ -272,7 +270,7 @@ impl Failures {
             .policy()
             .pause_after_failure(self.0, asked, directory.clock().jitter());
         let error = match outcome {
-            Outcome::Refused(refusal) => classified(*refusal),
+            Outcome::Refused(refusal) => classified(refusal),
             Outcome::NoAnswer(error) => error.into(),
         };
         let Some(pause) = pause.filter(|_| may_pass) else {
@@ -299,12 +297,12 @@ fn is_rate_limit(refusal: &Refusal) -> bool {
     is_named || refusal.status == StatusCode::TOO_MANY_REQUESTS.as_u16()
 }
 
-fn classified(refusal: Refusal) -> Error {
+fn classified(refusal: Box<Refusal>) -> Error {
     let kind = refusal.problem.as_ref().map(|problem| &problem.kind);
     match kind {
-        Some(ProblemType::UserActionRequired) => Error::ActionRequired(Box::new(refusal)),
-        _ if is_rate_limit(&refusal) => Error::RateLimited(Box::new(refusal)),
-        _ => Error::Refused(Box::new(refusal)),
+        Some(ProblemType::UserActionRequired) => Error::ActionRequired(refusal),
+        _ if is_rate_limit(&refusal) => Error::RateLimited(refusal),
+        _ => Error::Refused(refusal),
     }
 }
 

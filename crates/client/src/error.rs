@@ -30,7 +30,7 @@ pub enum Error {
     Unproven(Vec<Failure>),
     /// The CA gave the order up after it had taken it (RFC 8555 §7.1.6).
     #[error("the order {} failed{}", printable(url), problem.as_ref().map(|problem| format!(": {}", shown(problem))).unwrap_or_default())]
-    OrderFailed { url: String, problem: Option<Problem> },
+    OrderFailed { url: String, problem: Option<Box<Problem>> },
     /// No answer came; nobody but the network is at fault.
     #[error("{0}")]
     Transport(#[from] TransportError),
@@ -78,7 +78,7 @@ impl Error {
             Self::Refused(refusal) | Self::RateLimited(refusal) | Self::ActionRequired(refusal) => {
                 refusal.problem.as_ref()
             }
-            Self::OrderFailed { problem, .. } => problem.as_ref(),
+            Self::OrderFailed { problem, .. } => problem.as_deref(),
             Self::Unproven(failures) => failures.iter().find_map(|failure| failure.problem.as_ref()),
             _ => None,
         }
@@ -266,12 +266,25 @@ fn listed(failures: &[Failure]) -> String {
     format!("not proven: {}", lines.join("; "))
 }
 
+/// Type, detail and what each subproblem adds to them.
 fn shown(problem: &Problem) -> String {
-    let mut text = printable(&problem.to_string());
-    if let Some(instance) = &problem.instance {
-        text.push_str(&format!(" (see {})", printable(instance)));
+    let mut text = format!("{}: {}", problem.kind, problem.detail);
+    let mut said = vec![problem.detail.clone()];
+    for sub in &problem.subproblems {
+        let part = match &sub.identifier {
+            Some(identifier) => format!("{identifier}: {}", sub.detail),
+            None => sub.detail.clone(),
+        };
+        if !said.contains(&part) {
+            text.push_str("; ");
+            text.push_str(&part);
+            said.push(part);
+        }
     }
-    text
+    if let Some(instance) = &problem.instance {
+        text.push_str(&format!(" (see {instance})"));
+    }
+    printable(&text)
 }
 
 #[cfg(test)]

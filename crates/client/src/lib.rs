@@ -36,7 +36,7 @@ mod trust;
 mod wire;
 
 pub use account::{Account, Registration, revoke_with_certificate_key};
-pub use authorization::Authorization;
+pub use authorization::{Attempt, Authorization};
 pub use binding::ExternalAccount;
 pub use chain::{Chain, ChainError};
 pub use challenge::{Challenge, Method, Proof, Token, TokenChallenge};

@@ -3,12 +3,15 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use acme::{Finalize, NewOrder, OrderStatus, ProblemType};
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::{
+    future::join_all,
+    stream::{self, StreamExt as _},
+};
 use jiff::Timestamp;
 
 use crate::{
     account::{Account, json},
-    authorization::Authorization,
+    authorization::{Attempt, Authorization},
     chain::Chain,
     csr::Csr,
     error::{Error, Failure},
@@ -104,24 +107,50 @@ impl Order {
 
     /// Proves all names at once, and returns when the order is no longer pending. Dropping the future takes all proofs
     /// away.
+    ///
+    /// All proofs are shown before the first is looked at, and taken away after the last: a name and its wildcard have
+    /// their records at one place, where resolvers would remember the first, and hooks remove both.
     pub async fn solve(&mut self, solvers: &[Arc<dyn Solver>], progress: &Progress) -> Result<(), Error> {
         if self.status() == OrderStatus::Pending {
-            let outcomes: Vec<Result<(), Error>> = stream::iter(self.object.authorizations.clone())
-                .map(|url| {
-                    let (account, identifiers) = (&self.account, &self.identifiers);
-                    async move {
-                        Authorization::bind(account, &url)
-                            .await?
-                            .solve(identifiers, solvers, progress)
-                            .await
-                    }
-                })
-                .buffer_unordered(AT_ONCE)
-                .collect()
-                .await;
-            together(outcomes)?;
+            let (attempts, errors) = self.present(solvers, progress).await;
+            let attempts: Vec<(Attempt, Result<(), Error>)> = match errors.is_empty() {
+                true => self.validate(attempts, progress).await,
+                false => attempts.into_iter().map(|attempt| (attempt, Ok(()))).collect(),
+            };
+            let (attempts, outcomes): (Vec<_>, Vec<_>) = attempts.into_iter().unzip();
+            join_all(attempts.into_iter().map(|attempt| attempt.cleanup(progress))).await;
+            together(
+                errors
+                    .into_iter()
+                    .chain(outcomes.into_iter().filter_map(Result::err))
+                    .collect(),
+            )?;
         }
         self.wait_while(OrderStatus::Pending, None, "the order").await
+    }
+
+    async fn present(&self, solvers: &[Arc<dyn Solver>], progress: &Progress) -> (Vec<Attempt>, Vec<Error>) {
+        let presented = stream::iter(self.object.authorizations.clone()).map(|url| async move {
+            let authorization = Authorization::bind(&self.account, &url).await?;
+            authorization.present(&self.identifiers, solvers, progress).await
+        });
+        let (mut attempts, mut errors) = (Vec::new(), Vec::new());
+        let mut presented = presented.buffer_unordered(AT_ONCE);
+        while let Some(outcome) = presented.next().await {
+            match outcome {
+                Ok(attempt) => attempts.extend(attempt),
+                Err(error) => errors.push(error),
+            }
+        }
+        (attempts, errors)
+    }
+
+    async fn validate(&self, attempts: Vec<Attempt>, progress: &Progress) -> Vec<(Attempt, Result<(), Error>)> {
+        let validated = stream::iter(attempts).map(|mut attempt| async move {
+            let outcome = attempt.validate(progress).await;
+            (attempt, outcome)
+        });
+        validated.buffer_unordered(AT_ONCE).collect().await
     }
 
     /// Sends the request and waits for the certificate (RFC 8555 §7.4).
@@ -224,7 +253,7 @@ impl Order {
         match self.status() {
             OrderStatus::Invalid => Err(Error::OrderFailed {
                 url: self.url.clone(),
-                problem: self.object.error.clone(),
+                problem: self.object.error.clone().map(Box::new),
             }),
             _ => Ok(()),
         }
@@ -257,8 +286,7 @@ async fn fetch(account: &Account, url: &str) -> Result<(acme::Order, Answer), Er
 }
 
 /// What was wrong with each name, so that all can be mended at once.
-fn together(outcomes: Vec<Result<(), Error>>) -> Result<(), Error> {
-    let mut errors: Vec<Error> = outcomes.into_iter().filter_map(Result::err).collect();
+fn together(mut errors: Vec<Error>) -> Result<(), Error> {
     // What is wrong with the connection or the account says more than what it did to single names.
     if let Some(at) = errors.iter().position(|error| !matches!(error, Error::Unproven(_))) {
         return Err(errors.swap_remove(at));

@@ -5,7 +5,6 @@
 
 use std::{
     io::Read as _,
-    path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -34,9 +33,9 @@ impl DnsHook {
     /// `command` is the path of a program; if there is none of that name, it is a program and its first arguments,
     /// separated by spaces. No shell sees it.
     pub fn new(command: &str, limit: Duration, ledger: Option<Ledger>) -> Self {
-        let command = match Path::new(command).exists() {
-            true => vec![command.to_owned()],
-            false => command.split_ascii_whitespace().map(str::to_owned).collect(),
+        let command = match std::path::absolute(command) {
+            Ok(path) if path.is_file() => vec![path.to_string_lossy().into_owned()],
+            _ => command.split_ascii_whitespace().map(str::to_owned).collect(),
         };
         Self {
             command,
@@ -182,7 +181,11 @@ const LONGEST_STDERR: u64 = 4096;
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+    use std::{
+        fs,
+        os::unix::fs::PermissionsExt as _,
+        path::{Path, PathBuf},
+    };
 
     use super::*;
     use crate::challenge::Token;

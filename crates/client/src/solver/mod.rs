@@ -46,6 +46,12 @@ pub trait Solver: Send + Sync {
     fn hint(&self, identifier: &Identifier) -> String;
 }
 
+impl fmt::Debug for dyn Solver + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Solver({})", self.method())
+    }
+}
+
 /// A proof that is to be seen as long as this lives: on success, on failure, and when the work is cancelled, what
 /// was shown is taken away.
 #[must_use = "dropping it takes the proof away"]

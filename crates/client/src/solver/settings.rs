@@ -51,8 +51,8 @@ impl SolverSettings {
     pub(crate) fn absolute(&self) -> Self {
         match self {
             Self::Webroot(root) => Self::Webroot(std::path::absolute(root).unwrap_or_else(|_| root.clone())),
-            // A bare name is looked up in PATH and stays one; arguments stay as they are.
-            Self::DnsHook(command) if command.contains('/') && Path::new(command).exists() => {
+            // What is no file here is looked up in PATH, and stays as it is with its arguments.
+            Self::DnsHook(command) if Path::new(command).is_file() => {
                 let path = std::path::absolute(command)
                     .ok()
                     .and_then(|path| path.into_os_string().into_string().ok());

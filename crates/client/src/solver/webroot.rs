@@ -24,6 +24,8 @@ impl Webroot {
     /// With a ledger, files of a run that was killed are found by the next one.
     pub fn new(root: impl Into<PathBuf>, ledger: Option<Ledger>) -> Result<Self, SolverError> {
         let root = root.into();
+        // What is noted of it is read by a later run from wherever that is started.
+        let root = std::path::absolute(&root).unwrap_or(root);
         match fs::metadata(&root) {
             Ok(metadata) if metadata.is_dir() => Ok(Self { root, ledger }),
             Ok(_) => Err(SolverError::Webroot {

@@ -239,6 +239,23 @@ mod rollover {
         assert!(account(&bench, "show").await);
     }
 
+    #[tokio::test]
+    async fn a_server_that_refuses_a_rollover_leaves_the_old_key() {
+        let bench = Bench::new().await;
+        bench.issue(&["a.test"]).await.unwrap();
+        let folder = Store::open(bench.path("store"))
+            .unwrap()
+            .account(&bench.fake.directory());
+        let old = folder.key().unwrap().unwrap();
+        bench.fake.script(|seen, _| {
+            seen.is("/key-change")
+                .then(|| Reply::problem(409, "malformed", "taken"))
+        });
+        assert!(!account(&bench, "change-key").await);
+        assert_eq!(folder.key().unwrap().unwrap().jwk(), old.jwk());
+        assert!(folder.next_key().unwrap().is_none());
+    }
+
     // 8555-7.3.5-9: cut off after the server has changed the key, and before
     #[tokio::test]
     async fn a_rollover_that_was_cut_off_is_settled_by_asking_for_both_keys() {

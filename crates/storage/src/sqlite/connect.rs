@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig, params};
 
 use crate::{
     OpenError,
@@ -103,6 +103,8 @@ pub(super) fn in_memory() -> Result<Connection, OpenError> {
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Otherwise a statement whose plan could depend on a bound value is parsed again every time one is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // FULL: a commit that was answered survives a power failure. One sync is shared by a whole group, so NORMAL would
     // gain nothing. The log is folded into the file every 16 MiB; the page cache of a connection is 4 MiB at most.
     connection.execute_batch(
