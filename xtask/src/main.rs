@@ -1,8 +1,10 @@
-//! The project's own commands: `cargo xtask test | bench | demo | layers | minutes`.
+//! The project's own commands: `cargo xtask test | bench | demo | docs | layers | minutes`.
 #![expect(clippy::disallowed_methods, reason = "these commands measure how long things take")]
 
 mod bench;
 mod demo;
+mod docs;
+mod issued;
 mod layers;
 mod machine;
 mod minutes;
@@ -27,7 +29,9 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["test", steps @ ..] => test::all(steps),
         ["bench", options @ ..] => bench::measure(options),
-        ["demo"] => demo::show(),
+        ["demo"] => demo::show("core"),
+        ["demo", name] => demo::show(name),
+        ["docs"] => docs::write(),
         ["layers"] => layers::check(),
         ["minutes"] => minutes::check(),
         _ => {
@@ -64,7 +68,8 @@ usage: cargo xtask COMMAND
   test [STEP…]      everything that must hold before a change is merged, or the named steps of it
   test --list       the names of the steps
   bench [--quick]   the figures, beside Debian's pebble; also in target/bench.json
-  demo              an authority from nothing, one certificate, and what is in it
+  demo [core|all]   the documented commands against real peers, as a transcript
+  docs              write the documentation pages that are made from the code
   layers            whether the crates' manifests keep to the arrows between the parts
   minutes           whether docs/minutes.md names tests and commands that exist
 ";

@@ -3,7 +3,7 @@
 use std::{process::Command, time::Instant};
 
 use crate::{
-    layers, minutes, packages,
+    demo, docs, issued, layers, minutes, packages,
     run::{Outcome, cargo, output, run},
 };
 
@@ -32,8 +32,20 @@ const STEPS: &[Step] = &[
         "the tests and commands that docs/minutes.md names",
         minutes::check,
     ),
-    ("tests", "unit, contract and conformance tests", tests),
-    // What drives foreign clients and servers is a step of its own, after the tests.
+    (
+        "docs",
+        "the documentation pages that are made from the code",
+        docs::check,
+    ),
+    ("tests", "unit, contract, conformance and interoperability tests", tests),
+    (
+        "pkilint",
+        "a foreign linter on every certificate that a test had issued",
+        issued::lint,
+    ),
+    ("demo", "the documented commands against real peers", || {
+        demo::show("all")
+    }),
 ];
 
 /// Runs all steps, or those that are named.

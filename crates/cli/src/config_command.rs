@@ -11,9 +11,6 @@ pub enum ConfigCommand {
     Check(File),
     /// Print the file with every default filled in.
     Show(File),
-    /// Print the manual of all settings, as Markdown.
-    #[command(hide = true)]
-    Page,
 }
 
 #[derive(Args)]
@@ -33,7 +30,6 @@ impl ConfigCommand {
                 let config = Config::read(&config).map_err(|error| error.to_string())?;
                 print!("{}", config.to_toml().map_err(|error| error.to_string())?);
             }
-            Self::Page => print!("{}", config::page()),
         }
         Ok(())
     }

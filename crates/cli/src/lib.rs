@@ -9,5 +9,6 @@ pub mod extensions;
 mod files;
 pub mod init;
 mod metrics;
+pub mod pages;
 pub mod serve;
 pub mod world;

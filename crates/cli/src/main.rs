@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use cli::{config_command, dev, init, serve};
+use cli::{config_command, dev, init, pages, serve};
 
 /// A certificate authority, client and everything around them for ACME.
 #[derive(Parser)]
@@ -24,6 +24,9 @@ enum Command {
     /// Look at a configuration.
     #[command(subcommand)]
     Config(config_command::ConfigCommand),
+    /// Write the documentation pages that are made from the code.
+    #[command(hide = true)]
+    Pages(pages::Pages),
     Cert(client::commands::CertCommand),
     Account(client::commands::AccountCommand),
 }
@@ -52,6 +55,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Init(init) => init.run(),
         Command::Serve(serve) => serve.run().await,
         Command::Config(command) => command.run(),
+        Command::Pages(pages) => pages.run(),
         Command::Cert(command) => return command.run(&mut client::commands::Output::standard()).await,
         Command::Account(command) => return command.run(&mut client::commands::Output::standard()).await,
     };

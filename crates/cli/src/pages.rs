@@ -1,0 +1,82 @@
+//! Pages of the documentation that are made from the code.
+
+use std::{fmt::Write, path::PathBuf};
+
+use authority::{
+    Registry,
+    identifier::{Dns, Page},
+};
+use clap::Args;
+
+use crate::{extensions::EXTENSIONS, files};
+
+/// `vidimus pages DIR`: for `cargo xtask docs`.
+#[derive(Args)]
+pub struct Pages {
+    /// The documentation's folder.
+    dir: PathBuf,
+}
+
+impl Pages {
+    pub fn run(self) -> Result<(), String> {
+        let pages = [
+            ("operating/configuration.md", config::page()),
+            ("protocol/identifiers.md", identifiers()),
+        ];
+        for (name, text) in pages {
+            let file = self.dir.join(name);
+            if let Some(folder) = file.parent() {
+                files::make_folder(folder)?;
+            }
+            files::write(&file, &text)?;
+        }
+        Ok(())
+    }
+}
+
+/// Every identifier type, as its own file states it.
+fn identifiers() -> String {
+    let mut registry = Registry::default();
+    registry.add_identifier_type(Dns);
+    EXTENSIONS
+        .iter()
+        .for_each(|extension| (extension.register)(&mut registry));
+    let mut text = String::from(HEADER);
+    for identifier_type in registry.identifier_types() {
+        let Page {
+            kind,
+            document,
+            grammar,
+            canonical,
+            equality,
+            wildcard,
+            certificate,
+            csr,
+            examples,
+            refused,
+        } = identifier_type.page();
+        let list = |values: &[&str]| {
+            values
+                .iter()
+                .map(|value| format!("`{value}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let _ = write!(
+            text,
+            "\n## `{kind}` ({document})\n\n| | |\n|---|---|\n| grammar | {grammar} |\n| canonical form | {canonical} |\n\
+             | equality | {equality} |\n| wildcard | {wildcard} |\n| in the certificate | {certificate} |\n| in the CSR | {csr} |\n\
+             | admitted | {} |\n| refused | {} |\n",
+            list(examples),
+            list(refused),
+        );
+    }
+    text
+}
+
+const HEADER: &str = "\
+# Identifier types
+
+Each type is one file that states all of this; the page is generated from it (`cargo xtask docs`). A `*` has the meaning that its
+type gives it, or none: it never gets DNS meaning in another type.
+";
