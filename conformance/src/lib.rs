@@ -43,10 +43,19 @@ pub async fn run(options: Options, only: &[String]) -> Result<Report, Verdict> {
         findings.push(run_one(&world, test).await);
     }
     findings.sort_by_key(|finding| finding.test.name);
-    Ok(Report::new(&world.options.directory, findings))
+    Ok(Report::new(
+        &world.options.directory,
+        findings,
+        world.speaker.is_dead(),
+        !only.is_empty(),
+    ))
 }
 
 async fn run_one(world: &World, test: &'static Test) -> Finding {
+    if world.options.skip.contains(&test.sentence()) {
+        let outcome = Err(Verdict::NotApplicable("left out by --skip".into()));
+        return Finding { test, outcome };
+    }
     let outcome = tokio::time::timeout(LONGEST, (test.run)(world)).await;
     Finding {
         test,

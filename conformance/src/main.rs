@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Parser;
@@ -50,6 +51,12 @@ struct Arguments {
     /// How many tests run at once
     #[arg(long, default_value_t = 8)]
     parallel: usize,
+    /// How many milliseconds after a request its effect is looked for
+    #[arg(long, default_value_t = 0)]
+    pause: u64,
+    /// Leave out the test with this sentence, which brings the server down
+    #[arg(long)]
+    skip: Vec<String>,
 }
 
 #[tokio::main]
@@ -75,6 +82,8 @@ async fn run(arguments: Arguments) -> Result<bool, String> {
         domain: arguments.domain,
         certificates: arguments.certificates,
         parallel: arguments.parallel,
+        pause: Duration::from_millis(arguments.pause),
+        skip: arguments.skip,
     };
     let report = conformance::run(options, &arguments.only)
         .await

@@ -12,6 +12,10 @@ use crate::{
 pub struct Report {
     directory: String,
     findings: Vec<Finding>,
+    /// The server stopped answering on the way.
+    pub died: bool,
+    /// Not all tests were wanted.
+    partial: bool,
 }
 
 /// What the tests of one requirement say together.
@@ -35,10 +39,12 @@ struct Row<'a> {
 }
 
 impl Report {
-    pub fn new(directory: &str, findings: Vec<Finding>) -> Self {
+    pub fn new(directory: &str, findings: Vec<Finding>, died: bool, partial: bool) -> Self {
         Self {
             directory: directory.to_owned(),
             findings,
+            died,
+            partial,
         }
     }
 
@@ -110,11 +116,14 @@ impl Report {
             }
         }
         let _ = writeln!(text, "{}", self.figures());
-        let untested: Vec<_> = catalogue::all()
-            .map(|requirement| requirement.id)
-            .filter(|id| self.standing(id) == Standing::NoTest)
-            .collect();
-        let _ = writeln!(text, "no test yet: {}", untested.join(" "));
+        if self.died {
+            text += "the server stopped answering\n";
+        }
+        if !self.partial {
+            let ids = catalogue::all().map(|requirement| requirement.id);
+            let untested: Vec<_> = ids.filter(|id| self.standing(id) == Standing::NoTest).collect();
+            let _ = writeln!(text, "no test yet: {}", untested.join(" "));
+        }
         text
     }
 

@@ -5,7 +5,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -30,7 +30,8 @@ pub struct Speaker {
     tls: TlsConnector,
     idle: Mutex<HashMap<String, Vec<SendRequest<Full<Bytes>>>>>,
     heard: Mutex<Vec<Heard>>,
-    spoken: AtomicU64,
+    /// Requests in a row that were not answered.
+    unanswered: AtomicU32,
 }
 
 /// What remains of an answer, for the tests that judge all of them.
@@ -62,17 +63,31 @@ impl Speaker {
             tls: TlsConnector::from(Arc::new(config)),
             idle: Mutex::default(),
             heard: Mutex::default(),
-            spoken: AtomicU64::new(0),
+            unanswered: AtomicU32::new(0),
         })
     }
 
     /// Sends a request whose URI is absolute. `Host` and `User-Agent` are added unless they are there.
     pub async fn send(&self, request: Request<Bytes>) -> Outcome<Answer> {
         let url = request.uri().to_string();
-        match timeout(PATIENCE, self.exchange(request)).await {
-            Ok(answer) => answer,
-            Err(_) => fail!("{url}: no answer in {PATIENCE:?}"),
+        if self.is_dead() {
+            fail!("{url}: the server had stopped answering");
         }
+        match timeout(PATIENCE, self.exchange(request)).await {
+            Ok(answer) => {
+                self.unanswered.store(0, Ordering::Relaxed);
+                answer
+            }
+            Err(_) => {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
+                fail!("{url}: no answer in {PATIENCE:?}")
+            }
+        }
+    }
+
+    /// Whether the server has stopped answering; then nothing is sent any more.
+    pub fn is_dead(&self) -> bool {
+        self.unanswered.load(Ordering::Relaxed) >= DEAD
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Outcome<Answer> {
@@ -90,7 +105,6 @@ impl Speaker {
                 .insert(header::USER_AGENT, HeaderValue::from_static(AGENT));
         }
         let request = Request::from_parts(parts, Full::new(body));
-        self.spoken.fetch_add(1, Ordering::Relaxed);
 
         let mut answer = None;
         // One that was idle may have been closed meanwhile; then nothing was sent on it.
@@ -206,5 +220,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// RFC 8555 §6.1
 const AGENT: &str = concat!("vidimus-conformance/", env!("CARGO_PKG_VERSION"));
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(20);
+const DEAD: u32 = 3;
 const SILENCE: Duration = Duration::from_secs(2);

@@ -10,6 +10,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -45,6 +46,10 @@ pub struct Options {
     /// Where every issued chain is written.
     pub certificates: Option<PathBuf>,
     pub parallel: usize,
+    /// How soon after a request its effect is looked for.
+    pub pause: Duration,
+    /// Sentences of tests that are left out, for servers that they bring down.
+    pub skip: Vec<String>,
 }
 
 pub struct World {

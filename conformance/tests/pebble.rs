@@ -4,6 +4,7 @@ mod running;
 
 use std::{collections::BTreeSet, fs, process::Command, time::Duration};
 
+use conformance::Report;
 use pkix::{
     certificate::{Serial, TbsCertificate, assemble},
     extension,
@@ -16,12 +17,36 @@ use testbed::dns::Dns;
 
 const PEBBLE: &str = "/usr/bin/pebble";
 
+/// A response to an authorization that was given up is validated all the same, and then two locks wait for each other.
+const SKIPPED: [&str; 1] = ["a pending authorization can be given up and not taken back"];
+
 #[tokio::test]
 async fn pebble_differs_where_it_is_known_to() {
     assert!(
         fs::exists(PEBBLE).unwrap(),
         "{PEBBLE} is missing; the Debian package is called pebble"
     );
+    // Its locks can wait for each other when an authorization is read while its validation ends; then again.
+    let mut report = run().await;
+    for _ in 0..3 {
+        if report.died {
+            report = run().await;
+        }
+    }
+    workspace_target().write("conformance-pebble.md", &report.markdown());
+    let lines = include_str!("../pebble.tsv").lines();
+    let expected: BTreeSet<_> = lines.filter_map(|line| line.split('\t').next()).collect();
+    let failed = report.failed();
+    let new: Vec<_> = failed.difference(&expected).collect();
+    let gone: Vec<_> = expected.difference(&failed).collect();
+    assert!(
+        new.is_empty() && gone.is_empty(),
+        "not in pebble.tsv: {new:?}; in pebble.tsv, and met: {gone:?}\n{}",
+        report.summary()
+    );
+}
+
+async fn run() -> Report {
     let any = "127.0.0.1:0".parse().unwrap();
     let dns = Dns::start(any, Some(any)).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -52,8 +77,7 @@ async fn pebble_differs_where_it_is_known_to() {
     ]);
     let _pebble = Server::start(command, &[]);
     listens(listen).await;
-
-    let report = report(conformance::Options {
+    report(conformance::Options {
         directory: format!("https://localhost:{listen}/dir"),
         ca_bundle: path("root.pem"),
         http_port: Some(http_port),
@@ -62,20 +86,11 @@ async fn pebble_differs_where_it_is_known_to() {
         challtestsrv: dns.control_addr.map(|addr| format!("http://{addr}")),
         domain: "conformance.example".into(),
         certificates: None,
-        parallel: 8,
+        parallel: 1,
+        pause: Duration::from_millis(100),
+        skip: SKIPPED.map(str::to_owned).to_vec(),
     })
-    .await;
-    workspace_target().write("conformance-pebble.md", &report.markdown());
-    let lines = include_str!("../pebble.tsv").lines();
-    let expected: BTreeSet<_> = lines.filter_map(|line| line.split('\t').next()).collect();
-    let failed = report.failed();
-    let new: Vec<_> = failed.difference(&expected).collect();
-    let gone: Vec<_> = expected.difference(&failed).collect();
-    assert!(
-        new.is_empty() && gone.is_empty(),
-        "not in pebble.tsv: {new:?}; in pebble.tsv, and met: {gone:?}\n{}",
-        report.summary()
-    );
+    .await
 }
 
 /// A root as PEM, and a certificate for localhost below it with its key.

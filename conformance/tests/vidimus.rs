@@ -2,7 +2,7 @@
 
 mod running;
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use running::{Server, free_port, report, workspace_target};
 
@@ -48,6 +48,8 @@ async fn vidimus_meets_every_requirement_that_has_a_test() {
         domain: "conformance.example".into(),
         certificates: None,
         parallel: 8,
+        pause: Duration::ZERO,
+        skip: Vec::new(),
     })
     .await;
     target.write("conformance-vidimus.md", &report.markdown());

@@ -129,7 +129,7 @@ async fn a_surplus_name_of_any_kind_is_refused(world: &World) -> Outcome {
     let key = KeyPair::generate_p256();
     let address = [192, 0, 2, 1].into();
     let kinds = [
-        ("an mail address", craft::email(&format!("admin@{name}"))),
+        ("a mail address", craft::email(&format!("admin@{name}"))),
         ("a URI", craft::uri(&format!("https://{name}/"))),
         ("an address", craft::ip(address)),
         ("an SRVName", craft::other_name(&format!("_imaps.{name}"))),
@@ -183,7 +183,7 @@ async fn names_in_odd_places_are_refused(world: &World) -> Outcome {
         ),
         (
             "two attributes of extensions",
-            of(&[request(&[right.clone()]), request(&[wrong])]),
+            of(&[request(std::slice::from_ref(&right)), request(&[wrong])]),
         ),
         ("an attribute with two values", of(&[two_values])),
         ("a trailing dot", craft::csr_for(&key, &[&format!("{name}.")])),

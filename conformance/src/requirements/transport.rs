@@ -123,7 +123,7 @@ async fn a_csr_in_another_spelling_of_base64_is_refused(world: &World) -> Outcom
     let key = pkix::key::KeyPair::generate_p256();
     let mut csr = craft::csr_for(&key, &[&name]);
     // Of a length that leaves bits over.
-    while csr.len() % 3 == 0 {
+    while csr.len().is_multiple_of(3) {
         csr = craft::csr_for(&key, &[&name]);
     }
     let right = base64url::encode(&csr);

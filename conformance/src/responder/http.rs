@@ -144,10 +144,12 @@ async fn answer(mut stream: TcpStream, script: Arc<Script>) -> io::Result<()> {
     }
     stream.write_all((response + "\r\n").as_bytes()).await?;
     stream.write_all(&page.body).await?;
-    while page.endless {
+    if !page.endless {
+        return Ok(());
+    }
+    loop {
         stream.write_all(&[b'x'; 4096]).await?;
     }
-    Ok(())
 }
 
 impl Script {

@@ -163,7 +163,8 @@ fn read(hello: &ClientHello<'_>) -> Hello {
 fn supported_versions(record: &[u8]) -> Vec<u16> {
     let at = (0..record.len().saturating_sub(7)).find(|at| {
         let window = &record[*at..];
-        window[..3] == [0, 43, 0] && window[3] == window[4] + 1 && window[5] == 3 && window[4] % 2 == 0
+        let fits = window[4].checked_add(1) == Some(window[3]) && window[4].is_multiple_of(2);
+        window[..3] == [0, 43, 0] && fits && window[5] == 3
     });
     let Some(at) = at else { return Vec::new() };
     let len = usize::from(record[at + 4]);

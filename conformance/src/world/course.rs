@@ -137,7 +137,9 @@ impl World {
 
     /// Says that a challenge can be validated.
     pub async fn respond(&self, account: &Account, challenge: &Challenge) -> Outcome<Answer> {
-        self.post(account, &challenge.url, &json!({})).await
+        let answer = self.post(account, &challenge.url, &json!({})).await;
+        tokio::time::sleep(self.options.pause).await;
+        answer
     }
 
     /// Responds and waits for the end.
@@ -245,6 +247,7 @@ impl World {
     /// From a ready order to a certificate.
     pub async fn complete(&self, account: &Account, order: Order, key: KeyPair, csr: Vec<u8>) -> Outcome<Issued> {
         self.finalize(account, &order, &csr).await?.expect(200)?;
+        tokio::time::sleep(self.options.pause).await;
         let read = async || self.reread(account, &order).await;
         let order = poll(read, |order| !["processing", "ready"].contains(&order.status())).await?;
         ensure!(order.status() == "valid", "after finalize the order is: {}", order.body);

@@ -4,7 +4,7 @@
 //! JSON and header shape, algorithm, kind of key, URL, key, nonce, signature, account state. A nonce is used up when it is looked
 //! at, also if the signature then fails, so that a recorded request is worth nothing.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use authority::model::Account;
 use bytes::{Bytes, BytesMut};
@@ -141,9 +141,16 @@ pub fn check_content_type(headers: &HeaderMap) -> Result<(), Rejection> {
     }
 }
 
-/// Reads a body up to the limit. A longer one is read on for a while and thrown away, so that its sender sees the
-/// answer instead of a reset connection.
+/// Reads a body up to the limit, within a time that the slowest honest client keeps.
 pub async fn read_body<B: Body<Data = Bytes>>(body: B) -> Result<Bytes, Rejection> {
+    tokio::time::timeout(BODY_TIME, read_to_end(body))
+        .await
+        .unwrap_or(Err(Rejection::Unreadable))
+}
+
+/// A body that is too long is read on for a while and thrown away, so that its sender sees the answer instead of a
+/// reset connection.
+async fn read_to_end<B: Body<Data = Bytes>>(body: B) -> Result<Bytes, Rejection> {
     let mut body = std::pin::pin!(body);
     let mut kept = BytesMut::new();
     let mut seen = 0;
@@ -171,5 +178,7 @@ pub fn excerpt(text: &str) -> String {
     text.chars().take(200).collect()
 }
 
+/// 128 KiB at 35 kbit/s.
+const BODY_TIME: Duration = Duration::from_secs(30);
 /// How much of a body that is too large is read before the connection is given up.
 const PATIENCE: usize = 4 * 1024 * 1024;
