@@ -256,7 +256,7 @@ async fn a_request_to_be_an_authority_is_never_granted(world: &World) -> Outcome
             answer.refused(&["badCSR"])?;
             continue;
         }
-        let issued = world.complete(&account, order, key, csr).await?;
+        let issued = world.collect(&account, order, key, csr).await?;
         let certificate = Certificate::parse(&issued.chain[0])?;
         ensure!(!certificate.is_ca(), "an end entity got a certificate with cA");
         let usage = certificate.extension(&oid::KEY_USAGE);

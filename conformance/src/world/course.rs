@@ -248,6 +248,11 @@ impl World {
     pub async fn complete(&self, account: &Account, order: Order, key: KeyPair, csr: Vec<u8>) -> Outcome<Issued> {
         self.finalize(account, &order, &csr).await?.expect(200)?;
         tokio::time::sleep(self.options.pause).await;
+        self.collect(account, order, key, csr).await
+    }
+
+    /// From an order that was finalized to its certificate.
+    pub async fn collect(&self, account: &Account, order: Order, key: KeyPair, csr: Vec<u8>) -> Outcome<Issued> {
         let read = async || self.reread(account, &order).await;
         let order = poll(read, |order| !["processing", "ready"].contains(&order.status())).await?;
         ensure!(order.status() == "valid", "after finalize the order is: {}", order.body);

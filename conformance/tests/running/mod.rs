@@ -83,6 +83,13 @@ impl Target {
         self.0.join("vidimus")
     }
 
+    /// Where issued certificates go, to be looked at by the linters of the test command.
+    pub fn issued(&self) -> PathBuf {
+        let folder = self.0.parent().unwrap().join("issued");
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.0.parent().unwrap().join(name), text).unwrap();
     }

@@ -84,7 +84,7 @@ impl Front {
     ) -> Result<Reply, Rejection> {
         let readable = matches!(resource, Resource::Directory | Resource::NewNonce);
         match parts.method {
-            Method::OPTIONS => return Ok(Reply::empty(StatusCode::NO_CONTENT)),
+            Method::OPTIONS => return Ok(Reply::preflight()),
             Method::GET | Method::HEAD if readable => return Ok(resource::read(self, resource, &parts.method)),
             Method::POST => {}
             _ if readable => {
@@ -127,6 +127,10 @@ impl Front {
         if let Some(seconds) = reply.retry_after {
             set(header::RETRY_AFTER, seconds.to_string());
         }
+        if reply.preflight {
+            set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST".to_owned());
+            set(header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type".to_owned());
+        }
         if let Some(allow) = reply.allow {
             set(header::ALLOW, allow.to_owned());
         }
@@ -147,14 +151,6 @@ impl Front {
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             HeaderValue::from_static("Link, Location, Replay-Nonce, Retry-After"),
-        );
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_METHODS,
-            HeaderValue::from_static("GET, HEAD, POST"),
-        );
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("Content-Type"),
         );
         response
     }

@@ -121,7 +121,7 @@ impl Rejection {
                 (400, Problem::new(Kind::AccountDoesNotExist, detail))
             }
             Self::Payload(detail) => (400, Problem::new(Kind::Malformed, detail)),
-            Self::NotOffered(what) => (501, Problem::new(Kind::Malformed, format!("{what} is not offered yet"))),
+            Self::NotOffered(what) => (404, Problem::new(Kind::Malformed, format!("{what} is not offered yet"))),
             Self::NotYours => (
                 403,
                 Problem::new(

@@ -16,6 +16,8 @@ pub struct Reply {
     /// Always seconds: some clients die of a date.
     pub retry_after: Option<u32>,
     pub allow: Option<&'static str>,
+    /// The answer to a browser that asks what it may send.
+    pub preflight: bool,
 }
 
 impl Reply {
@@ -28,6 +30,14 @@ impl Reply {
             links: Vec::new(),
             retry_after: None,
             allow: None,
+            preflight: false,
+        }
+    }
+
+    pub fn preflight() -> Self {
+        Self {
+            preflight: true,
+            ..Self::empty(StatusCode::NO_CONTENT)
         }
     }
 
