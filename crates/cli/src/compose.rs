@@ -85,7 +85,10 @@ impl Node {
             registry(config, folder)?,
             policy(config, folder)?,
         );
-        let nonce_file = folder.join(&config.server.state).join("nonces");
+        // Made now: at the end it would be too late to say that nothing can be kept there.
+        let state = folder.join(&config.server.state);
+        files::make_folder(&state)?;
+        let nonce_file = state.join("nonces");
         let process = u32::from_be_bytes(world::random_array());
         let nonces = Nonces::resume(Seal::new(&secret), process, &nonce_file)
             .map_err(|error| format!("{} cannot be read: {error}", nonce_file.display()))?;
@@ -199,10 +202,14 @@ pub fn tls_identity(config: &Config, folder: &Path) -> Result<TlsIdentity, Strin
         folder.join(&config.server.tls_certificate),
         folder.join(&config.server.tls_key),
     );
-    let chain = pkix::pem::parse_chain(&files::read(&certificate)?)
-        .map_err(|error| format!("server.tls_certificate {}: {error}", certificate.display()))?;
-    let key_pair = pkix::key::KeyPair::from_pkcs8_pem(&files::read(&key)?)
-        .map_err(|error| format!("server.tls_key {}: {error}", key.display()))?;
+    let chain = pkix::pem::parse_chain(&files::read(&certificate)?).map_err(|error| {
+        let certificate = certificate.display();
+        format!("server.tls_certificate: {certificate}: {error}; name a file with the API's chain in PEM")
+    })?;
+    let key_pair = pkix::key::KeyPair::from_pkcs8_pem(&read_key(&key, "server.tls_key")?).map_err(|error| {
+        let key = key.display();
+        format!("server.tls_key: {key}: {error}; name a file with one PKCS#8 key in PEM")
+    })?;
     Ok(TlsIdentity {
         chain,
         key: key_pair.to_pkcs8_der().to_vec(),
@@ -232,6 +239,11 @@ async fn peer(
     database: &Arc<dyn Database>,
     nonces: &Arc<Nonces>,
 ) -> Result<(Peers, (Listener, PeerDesk)), String> {
+    if address.ip().is_unspecified() {
+        return Err(format!(
+            "server.peer: other nodes are told this address and cannot reach {address}; name the one that they can reach"
+        ));
+    }
     let listener = listen("server.peer", Listener::http(address).await)?;
     let secret = database.load_or_create_secret("peer", world::random_array()).await;
     let secret = secret.map_err(|error| format!("the database's peer key cannot be read: {error}"))?;
@@ -298,6 +310,15 @@ fn registry(config: &Config, folder: &Path) -> Result<Registry, String> {
 }
 
 fn policy(config: &Config, folder: &Path) -> Result<Policy, String> {
+    let (lease, limit) = (config.server.lease.duration(), Policy::default().issuance_limit);
+    if lease.is_zero() || lease >= limit {
+        return Err(format!(
+            "server.lease: \"{}\" is not more than nothing and less than {} s, after which nothing is signed any more; \
+             name something between",
+            config.server.lease,
+            limit.as_secs()
+        ));
+    }
     let blocked_keys = match &config.acme.blocked_keys {
         Some(file) => blocked_keys(&folder.join(file))?,
         None => HashSet::new(),
@@ -311,6 +332,7 @@ fn policy(config: &Config, folder: &Path) -> Result<Policy, String> {
         validation_wait: config.validation.wait.duration(),
         validation_attempts: config.validation.attempts,
         validation_retry: config.validation.retry_after.duration(),
+        lease,
         blocked_keys,
         ..Policy::default()
     })
@@ -349,8 +371,22 @@ fn issuers(config: &Config, folder: &Path) -> Result<Issuers, String> {
             certificate: base.map(|base| format!("{base}/issuer/{name}.cer")),
         };
         let certificate = files::read(&folder.join(&settings.certificate))?;
-        let key = zeroize::Zeroizing::new(files::read(&folder.join(&settings.key))?);
-        Issuer::from_pem(name, &certificate, &key, urls).map_err(|error| error.to_string())
+        let key_file = folder.join(&settings.key);
+        let key = read_key(&key_file, &format!("issuer.{name}.key"))?;
+        let issuer = Issuer::from_pem(name, &certificate, &key, urls).map_err(|error| {
+            let key_file = key_file.display();
+            format!("{error}; issuer.{name} must name a CA certificate in PEM and its PKCS#8 key ({key_file})")
+        })?;
+        // One that no profile names signs no certificate any more and may be as old as it likes.
+        let signs = config.profile.values().any(|profile| profile.issuer == *name);
+        if signs && issuer.not_after() <= world::now() {
+            return Err(format!(
+                "issuer.{name}: its certificate {} expired at {}; have it renewed, or name another issuer in its profiles",
+                folder.join(&settings.certificate).display(),
+                issuer.not_after()
+            ));
+        }
+        Ok(issuer)
     });
     let profiles = config.profile.iter().map(|(name, settings)| Profile {
         name: name.clone(),
@@ -360,7 +396,13 @@ fn issuers(config: &Config, folder: &Path) -> Result<Issuers, String> {
         common_name: settings.common_name,
         client_auth: settings.client_auth,
     });
-    Issuers::new(issuers.collect::<Result<_, _>>()?, profiles.collect()).map_err(|error| error.to_string())
+    Issuers::new(issuers.collect::<Result<_, String>>()?, profiles.collect()).map_err(|error| error.to_string())
+}
+
+/// A private key's file, with the setting that names it.
+fn read_key(file: &Path, setting: &str) -> Result<zeroize::Zeroizing<String>, String> {
+    let key = files::read(file).map_err(|why| format!("{setting}: {why}; name a file that this user can read"))?;
+    Ok(zeroize::Zeroizing::new(key))
 }
 
 fn options(config: &Config) -> Options {

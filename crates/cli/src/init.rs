@@ -73,6 +73,7 @@ pub fn first_config(listen: SocketAddr, external_url: String) -> Config {
             state: ".".into(),
             hold: "1s".parse().expect("invariant: a duration"),
             orders_per_page: 100,
+            lease: "1m".parse().expect("invariant: a duration"),
         },
         admin: Admin::default(),
         database: Database::default(),

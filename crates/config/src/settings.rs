@@ -38,6 +38,9 @@ pub struct Server {
     /// Orders in one page of an account's list.
     #[serde(default = "orders_per_page")]
     pub orders_per_page: usize,
+    /// How long a node may work on a validation or an issuance before another node, or the same one after a crash, takes it up.
+    #[serde(default = "lease")]
+    pub lease: Span,
 }
 
 /// `[admin]`: health and metrics, plain HTTP, for the operator alone.
@@ -203,6 +206,10 @@ fn hold() -> Span {
 
 fn orders_per_page() -> usize {
     100
+}
+
+fn lease() -> Span {
+    span("60s")
 }
 
 fn lifetime() -> Span {

@@ -1,7 +1,6 @@
 //! What every store does, in memory, in a file and on PostgreSQL: one suite for all.
 
 mod claims;
-mod cluster;
 mod conflicts;
 mod damage;
 mod exactly_once;

@@ -8,8 +8,9 @@ use authority::{
 };
 use futures_util::FutureExt as _;
 use storage::{Database, OpenError};
+use testbed::postgres::Cluster;
 
-use crate::{cluster::Cluster, objects::*, world::World};
+use crate::{objects::*, world::World};
 
 /// A rule's name, and the rule.
 pub type Rule = (
@@ -22,7 +23,7 @@ async fn every_rule_of_the_suite_holds_on_postgresql() {
     let cluster = Cluster::start();
     let mut broken = Vec::new();
     for (name, rule) in crate::LASTING {
-        let world = World::postgres(cluster.database().await);
+        let world = World::postgres(cluster.database());
         if AssertUnwindSafe(rule(&world)).catch_unwind().await.is_err() {
             broken.push(name);
         }
@@ -31,7 +32,7 @@ async fn every_rule_of_the_suite_holds_on_postgresql() {
 }
 
 async fn nodes(cluster: &Cluster, count: usize) -> Vec<Arc<dyn Database>> {
-    let world = World::postgres(cluster.database().await);
+    let world = World::postgres(cluster.database());
     let mut nodes = Vec::new();
     for _ in 0..count {
         nodes.push(world.open().await);
@@ -158,7 +159,7 @@ async fn a_node_finds_the_peer_of_another(nodes: &[Arc<dyn Database>]) {
 }
 
 async fn nodes_that_start_together_make_one_schema(cluster: &Cluster) {
-    let world = Arc::new(World::postgres(cluster.database().await));
+    let world = Arc::new(World::postgres(cluster.database()));
     let tasks: Vec<_> = (0..5)
         .map(|_| {
             let world = world.clone();
@@ -173,7 +174,7 @@ async fn nodes_that_start_together_make_one_schema(cluster: &Cluster) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_went_away_is_reported_and_found_again() {
     let cluster = Cluster::start();
-    let world = World::postgres(cluster.database().await);
+    let world = World::postgres(cluster.database());
     let store = world.open().await;
     let account = new_account(&*store).await;
     let order = new_order(&*store, account.id).await;

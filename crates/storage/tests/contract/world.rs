@@ -10,8 +10,7 @@ use std::{
 
 use storage::{CommitFault, CommitFaults, Database, OpenError, postgres::PostgresStore, sqlite::SqliteStore};
 use tempfile::TempDir;
-
-use crate::cluster;
+use testbed::postgres;
 
 /// One database, which a store can be opened on again and again.
 pub struct World {
@@ -90,7 +89,7 @@ impl World {
     pub async fn execute(&self, sql: &str) {
         match &self.place {
             Place::File { path, .. } => rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap(),
-            Place::Postgres { url } => cluster::execute(url, sql).await,
+            Place::Postgres { url } => drop(postgres::execute(url, sql)),
             Place::Memory => panic!("nobody else can reach it"),
         }
     }

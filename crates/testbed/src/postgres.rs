@@ -1,4 +1,7 @@
 //! A PostgreSQL cluster of its own for as long as it is needed, with `fsync` on.
+//!
+//! It listens on a socket in its own directory and nowhere else. PostgreSQL is Debian's package; without it nothing here
+//! works, and says so.
 
 use std::{
     fs,
@@ -9,8 +12,8 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tokio_postgres::NoTls;
 
+/// A running cluster; dropping it stops it and removes its files.
 pub struct Cluster {
     directory: TempDir,
     programs: PathBuf,
@@ -18,15 +21,17 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Listens on a socket in its own directory and nowhere else.
+    /// # Panics
+    ///
+    /// When PostgreSQL is not installed or does not start: it is for tests.
     pub fn start() -> Self {
         let cluster = Self {
-            directory: tempfile::tempdir().unwrap(),
+            directory: tempfile::tempdir().expect("a temporary folder"),
             programs: programs(),
             databases: AtomicU32::new(0),
         };
         if let Some((user, group)) = owner() {
-            chown(cluster.directory.path(), Some(user), Some(group)).unwrap();
+            chown(cluster.directory.path(), Some(user), Some(group)).expect("a folder for the user postgres");
         }
         // Only the making of the empty cluster goes without syncs.
         let data = cluster.data();
@@ -58,9 +63,9 @@ impl Cluster {
     }
 
     /// The URL of a new, empty database.
-    pub async fn database(&self) -> String {
-        let name = format!("rule{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        execute(&self.url("postgres"), &format!("CREATE DATABASE {name}")).await;
+    pub fn database(&self) -> String {
+        let name = format!("database{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        execute(&self.url("postgres"), &format!("CREATE DATABASE {name}"));
         self.url(&name)
     }
 
@@ -96,12 +101,27 @@ impl Drop for Cluster {
     }
 }
 
-pub async fn execute(url: &str, sql: &str) {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    let connection = tokio::spawn(connection);
-    client.batch_execute(sql).await.unwrap();
-    drop(client);
-    connection.await.unwrap().unwrap();
+/// Runs SQL in a database of a cluster; what a query returned, a row a line.
+///
+/// # Panics
+///
+/// When the statement fails.
+pub fn execute(url: &str, sql: &str) -> Vec<String> {
+    let mut psql = Command::new(programs().join("psql"));
+    psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+        .args(["--set", "ON_ERROR_STOP=1", "--command", sql, url])
+        .current_dir("/")
+        .stdin(Stdio::null());
+    let output = psql.output().expect("psql runs");
+    assert!(
+        output.status.success(),
+        "{sql}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Where Debian puts the newest version.
@@ -116,23 +136,22 @@ fn programs() -> PathBuf {
 
 /// The user and group to become when this is root.
 fn owner() -> Option<(u32, u32)> {
-    if fs::metadata("/proc/self")
-        .map(|own| std::os::unix::fs::MetadataExt::uid(&own))
-        .unwrap()
-        != 0
-    {
+    let own = fs::metadata("/proc/self").expect("a Linux with /proc");
+    if std::os::unix::fs::MetadataExt::uid(&own) != 0 {
         return None;
     }
-    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let users = fs::read_to_string("/etc/passwd").expect("a list of users");
     let fields = users
         .lines()
         .map(|line| line.split(':').collect::<Vec<_>>())
-        .find(|fields| fields[0] == "postgres");
-    let fields = fields.expect("there is no user postgres: install Debian's package `postgresql`");
-    Some((fields[2].parse().unwrap(), fields[3].parse().unwrap()))
+        .find(|fields| fields[0] == "postgres")
+        .expect("there is no user postgres: install Debian's package `postgresql`");
+    let number = |at: usize| fields.get(at)?.parse().ok();
+    number(2).zip(number(3))
 }
 
 fn run(command: &mut Command) {
-    let status = command.stdout(Stdio::null()).status().unwrap();
+    let status = command.stdout(Stdio::null()).status();
+    let status = status.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(status.success(), "{command:?}: {status}");
 }
