@@ -14,6 +14,7 @@ use authority::{
 };
 use config::Config;
 use issuance::{Issuer, IssuerUrls, Issuers, Profile};
+use pkix::certificate::Certificate;
 use server::{
     Admin, Front, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, PublicFiles, Seal, TlsIdentity, Waiting,
 };
@@ -155,7 +156,7 @@ impl Node {
         let mut stop = stop;
         let failed = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => None,
-            fatal = self.fatal.wait_for(Option::is_some) => fatal.ok().and_then(|why| (*why).clone()),
+            why = failure(&mut self.fatal) => Some(why),
         };
         worker.abort();
         if let Some(why) = failed {
@@ -210,6 +211,15 @@ pub fn tls_identity(config: &Config, folder: &Path) -> Result<TlsIdentity, Strin
         let key = key.display();
         format!("server.tls_key: {key}: {error}; name a file with one PKCS#8 key in PEM")
     })?;
+    // A certificate of others that we cannot read is left to the TLS library, which needs less of it.
+    let leaf = chain.first().and_then(|der| Certificate::parse(der).ok());
+    if leaf.is_some_and(|leaf| leaf.spki_der() != key_pair.public_key().spki_der()) {
+        return Err(format!(
+            "server.tls_key: {} is not the key of the first certificate in {}; name the two that belong together",
+            key.display(),
+            certificate.display()
+        ));
+    }
     Ok(TlsIdentity {
         chain,
         key: key_pair.to_pkcs8_der().to_vec(),
@@ -254,6 +264,16 @@ async fn peer(
     registered.map_err(|error| format!("this node cannot be registered: {error}"))?;
     let desk = PeerDesk::new(&secret, nonces.clone());
     Ok((Peers::new(&secret, Arc::new(Book(database.clone()))), (listener, desk)))
+}
+
+/// Waits for the store to give up. One that never does has let go of its end of the channel; that is no failure.
+async fn failure(fatal: &mut watch::Receiver<Option<String>>) -> String {
+    if let Ok(why) = fatal.wait_for(Option::is_some).await
+        && let Some(why) = &*why
+    {
+        return why.clone();
+    }
+    std::future::pending().await
 }
 
 /// How often work that others left behind is looked for; one's own is done at once.

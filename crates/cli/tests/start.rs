@@ -12,16 +12,17 @@ use std::{
 fn a_database_that_is_not_there() {
     let authority = Authority::new();
     let nobody = free_address();
-    authority.set(
-        "database",
-        "url",
-        &format!("postgres://ida:secret@{nobody}/vidimus"),
-    );
+    authority.set("database", "url", &format!("postgres://ida:secret@{nobody}/vidimus"));
     let sentence = authority.refuses_to_serve();
     assert!(!sentence.contains("secret"), "{sentence}");
     said(
         &sentence,
-        &["vidimus on 127.0.0.1", "refused", "is the server running", "[database] url"],
+        &[
+            "vidimus on 127.0.0.1",
+            "refused",
+            "is the server running",
+            "[database] url",
+        ],
     );
 }
 

@@ -55,10 +55,10 @@ impl Config {
 
     /// `Err` is a sentence that names the key.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let deserializer = toml::Deserializer::parse(text).map_err(|error| error.to_string())?;
+        let deserializer = toml::Deserializer::parse(text).map_err(|error| sentence(text, &error))?;
         let config: Self = serde_path_to_error::deserialize(deserializer).map_err(|error| {
             let path = error.path().to_string();
-            let what = error.into_inner().to_string();
+            let what = sentence(text, error.inner());
             if path == "." { what } else { format!("{path}: {what}") }
         })?;
         config.check()?;
@@ -100,6 +100,15 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+/// One line, where the library's own text draws a picture.
+fn sentence(text: &str, error: &toml::de::Error) -> String {
+    let what = error.message().replace('\n', "; ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => format!("{what} (line {})", before.matches('\n').count() + 1),
+        None => what,
     }
 }
 

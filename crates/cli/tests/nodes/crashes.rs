@@ -19,9 +19,7 @@ async fn an_issuance_whose_node_was_killed_is_finished_by_the_other_when_the_lea
         (AFTER_SIGNATURE, "signed"),
         (BEFORE_COMPLETE, "incomplete"),
     ] {
-        let order = subscriber
-            .ready_order(&survivor, &format!("{name}.example.test"))
-            .await;
+        let order = subscriber.ready_order(&survivor, &format!("{name}.example.test")).await;
         let mut dying = world.node_with_bomb(name, point);
         let nonce = subscriber.nonce(&dying).await;
         let csr = order.csr();
@@ -44,7 +42,10 @@ async fn an_issuance_whose_node_was_killed_is_finished_by_the_other_when_the_lea
         assert_eq!(leaf.spki_der(), csr.spki_der());
         // The same CSR again gets what there is.
         let again = subscriber.post(&survivor, &order.finalize, &finalize(csr)).await;
-        assert_eq!(again.expect(200).unwrap().json().unwrap()["certificate"], seen["certificate"]);
+        assert_eq!(
+            again.expect(200).unwrap().json().unwrap()["certificate"],
+            seen["certificate"]
+        );
     }
     let known = world.query("SELECT ltrim(encode(serial, 'hex'), '0') FROM certificates WHERE state = 'issued'");
     assert_eq!(known.len(), orders.len());

@@ -97,14 +97,11 @@ async fn order_of_a_client(world: &World) -> (Order, [Identifier; 1]) {
         ..Default::default()
     });
     let url = format!("{}/directory", world.origin());
-    let directory = Directory::new(
-        url,
-        transport.unwrap(),
-        RetryPolicy::default(),
-        Arc::new(SystemClock),
-    );
+    let directory = Directory::new(url, transport.unwrap(), RetryPolicy::default(), Arc::new(SystemClock));
     let key = Arc::new(jose::SigningKey::generate(jose::Algorithm::Es256).unwrap());
-    let account = Account::create(&directory, key, &Registration::default()).await.unwrap();
+    let account = Account::create(&directory, key, &Registration::default())
+        .await
+        .unwrap();
     let names = [Identifier::from_wire(&acme::Identifier::dns("client.example.test")).unwrap()];
     let order = Order::create(&account, &names, Default::default()).await.unwrap();
     (order, names)

@@ -43,14 +43,21 @@ async fn of_64_finalizes_over_both_nodes_one_makes_a_certificate() {
         .iter()
         .map(|nonce| subscriber.sign(nonce, &same.finalize, request.to_string().as_bytes()))
         .collect();
-    let answers = join_all(both().zip(&requests).map(|(node, request)| subscriber.send(node, request))).await;
+    let answers = join_all(
+        both()
+            .zip(&requests)
+            .map(|(node, request)| subscriber.send(node, request)),
+    )
+    .await;
     for answer in answers {
         let seen = answer.unwrap().expect(200).unwrap().json().unwrap();
         assert!(seen["status"] == "processing" || seen["status"] == "valid", "{seen}");
     }
     let mut urls = HashSet::new();
     for node in &nodes {
-        urls.insert(text(&subscriber.read_until(node, &same.url, &["valid"]).await["certificate"]));
+        urls.insert(text(
+            &subscriber.read_until(node, &same.url, &["valid"]).await["certificate"],
+        ));
     }
     assert_eq!(urls.len(), 1);
     assert_eq!(world.count("SELECT count(*) FROM certificates"), 1);
@@ -63,7 +70,12 @@ async fn of_64_finalizes_over_both_nodes_one_makes_a_certificate() {
         .zip(&csrs)
         .map(|(nonce, csr)| subscriber.sign(nonce, &different.finalize, finalize(csr).to_string().as_bytes()))
         .collect();
-    let answers = join_all(both().zip(&requests).map(|(node, request)| subscriber.send(node, request))).await;
+    let answers = join_all(
+        both()
+            .zip(&requests)
+            .map(|(node, request)| subscriber.send(node, request)),
+    )
+    .await;
     let mut taken = Vec::new();
     for (answer, csr) in answers.into_iter().zip(&csrs) {
         let answer = answer.unwrap();

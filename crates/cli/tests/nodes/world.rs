@@ -94,7 +94,7 @@ impl World {
     }
 
     fn signed_file(&self) -> PathBuf {
-        self.folder.path().join("signed")
+        self.folder.path().join("signed-serials")
     }
 
     fn start(&self, name: &str, mut command: Command, more: &[&str]) -> Node {
