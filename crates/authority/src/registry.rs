@@ -49,6 +49,14 @@ impl Registry {
 
     /// Reads an identifier as it came. `Err` is a subproblem about it.
     pub fn admit(&self, identifier: &Identifier) -> Result<Name, Problem> {
+        let (kind, value) = (identifier.kind.len(), identifier.value.len());
+        if kind > LONGEST_KIND || value > LONGEST_VALUE {
+            // Not repeated: an answer is not longer than its question.
+            let detail = format!(
+                "an identifier's type has {kind} octets and its value {value}; {LONGEST_KIND} and {LONGEST_VALUE} are the most"
+            );
+            return Err(Problem::new(ProblemType::Malformed, detail));
+        }
         let Some(identifier_type) = self.of_kind(&identifier.kind) else {
             let known: Vec<_> = self.identifier_types.iter().map(|t| t.kind()).collect();
             let detail = format!(
@@ -93,3 +101,8 @@ impl Registry {
             .find(|identifier_type| identifier_type.kind() == kind)
     }
 }
+
+/// The longest registered type has 20 octets.
+const LONGEST_KIND: usize = 64;
+/// Every name that fits a DNS message, a mail path or an address is shorter (RFC 1034 §3.1, RFC 5321 §4.5.3.1).
+const LONGEST_VALUE: usize = 512;

@@ -262,9 +262,25 @@ async fn peer(
         .register_node(u64::from(nonces.process()), address.to_string())
         .await;
     registered.map_err(|error| format!("this node cannot be registered: {error}"))?;
+    tokio::spawn(stay_registered(database.clone(), nonces.process(), address.to_string()));
     let desk = PeerDesk::new(&secret, nonces.clone());
-    Ok((Peers::new(&secret, Arc::new(Book(database.clone()))), (listener, desk)))
+    Ok((
+        Peers::new(&secret, Arc::new(Book(database.clone())), nonces.clone()),
+        (listener, desk),
+    ))
 }
+
+/// Entries that nobody renews are cleared away after a week; this node's nonces live as long as it does.
+async fn stay_registered(database: Arc<dyn Database>, process: u32, address: String) {
+    loop {
+        tokio::time::sleep(RENEW_ENTRY).await;
+        if let Err(error) = database.register_node(u64::from(process), address.clone()).await {
+            tracing::warn!(%error, "this node's entry was not renewed");
+        }
+    }
+}
+
+const RENEW_ENTRY: Duration = Duration::from_secs(3600);
 
 /// Waits for the store to give up. One that never does has let go of its end of the channel; that is no failure.
 async fn failure(fatal: &mut watch::Receiver<Option<String>>) -> String {

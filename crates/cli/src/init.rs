@@ -72,7 +72,7 @@ pub fn first_config(listen: SocketAddr, external_url: String) -> Config {
             peer: None,
             state: ".".into(),
             hold: "1s".parse().expect("invariant: a duration"),
-            orders_per_page: 100,
+            orders_per_page: 25,
             lease: "1m".parse().expect("invariant: a duration"),
         },
         admin: Admin::default(),

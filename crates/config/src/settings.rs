@@ -205,7 +205,7 @@ fn hold() -> Span {
 }
 
 fn orders_per_page() -> usize {
-    100
+    25
 }
 
 fn lease() -> Span {

@@ -17,7 +17,7 @@ use rustls::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Semaphore, watch},
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -65,6 +65,7 @@ impl Listener {
         H: AsyncHandler + Clone + Send + Sync + 'static,
     {
         let graceful = GracefulShutdown::new();
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         loop {
             let accepted = tokio::select! {
                 accepted = self.tcp.accept() => accepted,
@@ -79,17 +80,26 @@ impl Listener {
                     continue;
                 }
             };
+            // With every place taken, newcomers wait in the listening queue until somebody leaves.
+            let place = tokio::select! {
+                place = Arc::clone(&places).acquire_owned() => place.ok(),
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
             let _ = stream.set_nodelay(true);
             let (handle, watcher, tls) = (handle.clone(), graceful.watcher(), self.tls.clone());
             tokio::spawn(async move {
+                let _place = place;
                 if let Some(acceptor) = tls {
                     match tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => converse(stream, handle, watcher).await,
+                        Ok(Ok(stream)) => {
+                            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                            converse(stream, http2, handle, watcher).await;
+                        }
                         Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
                         Err(_) => tracing::debug!("no TLS handshake in time"),
                     }
                 } else {
-                    converse::<TcpStream, H>(stream, handle, watcher).await;
+                    converse::<TcpStream, H>(stream, false, handle, watcher).await;
                 }
             });
         }
@@ -109,12 +119,18 @@ impl AsyncHandler for Arc<crate::Front> {
     }
 }
 
-async fn converse<S, H>(stream: S, handle: H, watcher: hyper_util::server::graceful::Watcher)
+async fn converse<S, H>(stream: S, http2: bool, handle: H, watcher: hyper_util::server::graceful::Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: AsyncHandler + Clone + Send + Sync + 'static,
 {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // What ALPN chose, so that the time limits begin with the first byte awaited and not with a guess at the protocol.
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = if http2 {
+        builder.http2_only()
+    } else {
+        builder.http1_only()
+    };
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -124,14 +140,19 @@ where
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(16 * 1024)
-        .max_concurrent_streams(100);
+        .max_concurrent_streams(100)
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE);
     let service = service_fn(move |request| {
         let handle = handle.clone();
         async move { Ok::<_, std::convert::Infallible>(handle.handle(request).await) }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended early");
+    let life = if http2 { HTTP2_LIFE } else { Duration::MAX };
+    match tokio::time::timeout(life, watcher.watch(connection)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a connection ended early"),
+        Err(_) => tracing::debug!("a connection was ended after its time"),
     }
 }
 
@@ -141,8 +162,13 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         .map_err(|error| io::Error::new(error.kind(), format!("{address} cannot be listened on: {error}")))
 }
 
+/// Each costs some 50 kB with its TLS state: 200 MB at the worst.
+const MOST_CONNECTIONS: usize = 4096;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// Also how long an idle connection is kept.
 const HEADER_LIMIT: Duration = Duration::from_secs(90);
+/// HTTP/2 has no idle limit of its own; a client that still needs us opens another connection.
+const HTTP2_LIFE: Duration = Duration::from_secs(30 * 60);
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -6,11 +6,12 @@
 //! but costs neither memory nor disk (INCIDENTS T33, T34).
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::{
         OnceLock,
-        atomic::{AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
 };
 
@@ -24,6 +25,8 @@ pub struct Nonces {
     next: AtomicU64,
     /// Bits of used counters, by counter modulo the window; chunks come into being with their first nonce.
     used: Box<[OnceLock<Chunk>]>,
+    /// Set before the window is saved: nothing is used up after that, and nothing new is good.
+    closed: AtomicBool,
 }
 
 type Chunk = Box<[AtomicU64]>;
@@ -48,6 +51,7 @@ impl Nonces {
             process,
             next: AtomicU64::new(1),
             used,
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -59,6 +63,8 @@ impl Nonces {
             Err(error) => return Err(error),
         };
         fs::remove_file(file)?;
+        // A power failure must not bring it back.
+        sync_folder(file)?;
         Ok(match read_saved(&saved) {
             Some((process, next, chunks)) => {
                 let nonces = Self {
@@ -77,8 +83,9 @@ impl Nonces {
         })
     }
 
-    /// Saves the window at an orderly stop, after the last request.
+    /// Saves the window at an orderly stop and closes it: a request that is still under way finds no good nonce.
     pub fn save(&self, file: &Path) -> io::Result<()> {
+        self.closed.store(true, SeqCst);
         let mut bytes = Vec::new();
         bytes.extend_from_slice(&self.process.to_be_bytes());
         bytes.extend_from_slice(&self.next.load(SeqCst).to_be_bytes());
@@ -91,11 +98,24 @@ impl Nonces {
             }
         }
         let partial: PathBuf = file.with_extension("partial");
-        fs::write(&partial, bytes)?;
-        fs::rename(partial, file)
+        let mut saved = File::create(&partial)?;
+        saved.write_all(&bytes)?;
+        saved.sync_all()?;
+        fs::rename(partial, file)?;
+        sync_folder(file)
     }
 
     pub fn issue(&self) -> String {
+        if self.closed.load(SeqCst) {
+            // Well formed and never good: the counter begins at 1.
+            return self.seal.seal(
+                Kind::Nonce,
+                Sealed {
+                    number: 0,
+                    extra: self.process,
+                },
+            );
+        }
         let counter = self.next.fetch_add(1, SeqCst);
         // After the counter has moved on: whoever still looks at the bit's old owner finds it out of the window.
         let (word, bit) = self.place(counter);
@@ -134,6 +154,9 @@ impl Nonces {
     }
 
     fn check_age(&self, number: u64) -> Result<(), NonceError> {
+        if self.closed.load(SeqCst) {
+            return Err(NonceError::Elsewhere);
+        }
         let next = self.next.load(SeqCst);
         match number {
             0 => Err(NonceError::Unknown),
@@ -150,6 +173,11 @@ impl Nonces {
         let within = slot % CHUNK_BITS;
         (&words[(within / 64) as usize], 1 << (within % 64))
     }
+}
+
+fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 type SavedChunks = Vec<(usize, Vec<u64>)>;
@@ -235,14 +263,39 @@ mod tests {
 
     // t33, t34
     #[test]
-    fn a_flood_expires_old_nonces_and_does_not_grow_memory() {
+    fn a_flood_expires_old_nonces_and_memory_ends_at_the_window() {
         let nonces = nonces(1);
         let old = nonces.issue();
-        nonces.next.store(WINDOW + 5, SeqCst);
+        nonces.take(&old).unwrap();
+        nonces.next.store(WINDOW + 1, SeqCst);
+        // The successor of the old nonce's bit: good once, and the old one stays refused.
+        let successor = nonces.issue();
         assert_eq!(nonces.take(&old), Err(NonceError::Expired));
-        let fresh = nonces.issue();
-        assert_eq!(nonces.take(&fresh), Ok(()));
-        assert_eq!(nonces.used.len(), CHUNKS);
+        assert_eq!(nonces.take(&successor), Ok(()));
+        assert_eq!(nonces.take(&successor), Err(NonceError::Used));
+        let chunks = |nonces: &Nonces| nonces.used.iter().filter(|chunk| chunk.get().is_some()).count();
+        for _ in 0..3 * CHUNK_BITS {
+            nonces.next.fetch_add(1, SeqCst);
+            nonces.issue();
+        }
+        assert!(
+            chunks(&nonces) <= 8,
+            "{} chunks for a flood of six chunks' worth",
+            chunks(&nonces)
+        );
+    }
+
+    #[test]
+    fn after_the_window_was_saved_nothing_is_used_up_or_new() {
+        let directory = tempfile::tempdir().unwrap();
+        let nonces = nonces(1);
+        let nonce = nonces.issue();
+        nonces.save(&directory.path().join("nonces")).unwrap();
+        assert!(nonces.take(&nonce).is_err());
+        let late = nonces.issue();
+        let after = Nonces::resume(Seal::new(&[3; 32]), 9, &directory.path().join("nonces")).unwrap();
+        assert!(after.take(&late).is_err());
+        assert_eq!(after.take(&nonce), Ok(()));
     }
 
     // t33

@@ -34,15 +34,17 @@ pub trait PeerBook: Send + Sync {
 pub struct Peers {
     key: hmac::Key,
     book: Arc<dyn PeerBook>,
+    own: Arc<Nonces>,
     http: Client<HttpConnector, Full<Bytes>>,
     known: Mutex<HashMap<u32, (Option<String>, Instant)>>,
 }
 
 impl Peers {
-    pub fn new(secret: &[u8; 32], book: Arc<dyn PeerBook>) -> Self {
+    pub fn new(secret: &[u8; 32], book: Arc<dyn PeerBook>, own: Arc<Nonces>) -> Self {
         Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, secret),
             book,
+            own,
             http: Client::builder(TokioExecutor::new()).build_http(),
             known: Mutex::default(),
         }
@@ -59,7 +61,9 @@ impl Peers {
 
     async fn ask(&self, process: u32, nonce: &str) -> Option<bool> {
         let address = self.address_of(process).await?;
-        let body = format!("{nonce} {}", tag(&self.key, QUESTION, nonce));
+        // A value never seen before, which the answer's MAC covers: an old answer fits no new question.
+        let asked = format!("{nonce} {}", self.own.issue());
+        let body = format!("{asked} {}", tag(&self.key, QUESTION, &asked));
         let request = Request::post(format!("http://{address}/nonce"))
             .body(Full::from(body))
             .ok()?;
@@ -70,10 +74,10 @@ impl Peers {
             .ok()?
             .to_bytes();
         let answer = std::str::from_utf8(&answer).ok()?;
-        if holds(&self.key, TAKEN, nonce, answer) {
+        if holds(&self.key, TAKEN, &asked, answer) {
             return Some(true);
         }
-        holds(&self.key, REFUSED, nonce, answer).then_some(false)
+        holds(&self.key, REFUSED, &asked, answer).then_some(false)
     }
 
     async fn address_of(&self, process: u32) -> Option<String> {
@@ -114,8 +118,9 @@ impl PeerDesk {
 
     /// The answer's body, `None` for a question that is not from one of us.
     fn answer(&self, question: &str) -> Option<String> {
-        let (nonce, mac) = question.split_once(' ')?;
-        if !holds(&self.key, QUESTION, nonce, mac) {
+        let (asked, mac) = question.rsplit_once(' ')?;
+        let (nonce, _) = asked.split_once(' ')?;
+        if !holds(&self.key, QUESTION, asked, mac) {
             return None;
         }
         let answer = if self.nonces.take(nonce).is_ok() {
@@ -123,7 +128,7 @@ impl PeerDesk {
         } else {
             REFUSED
         };
-        Some(tag(&self.key, answer, nonce))
+        Some(tag(&self.key, answer, asked))
     }
 }
 
@@ -158,7 +163,7 @@ fn holds(key: &hmac::Key, what: &str, nonce: &str, mac: &str) -> bool {
 const QUESTION: &str = "take";
 const TAKEN: &str = "taken";
 const REFUSED: &str = "refused";
-/// A nonce and a MAC have 66 characters; anything much longer is not ours.
+/// Two nonces and a MAC have 89 characters; anything much longer is not ours.
 const LONGEST: usize = 256;
 const PATIENCE: Duration = Duration::from_millis(250);
 const KEEP_KNOWN: Duration = Duration::from_secs(60);
@@ -187,7 +192,11 @@ mod tests {
         let book = Arc::new(Book(listener.address().unwrap().to_string()));
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(listener.serve(PeerDesk::new(&[4; 32], nonces.clone()), stopped));
-        (nonces, Peers::new(&[4; 32], book), stop)
+        (
+            nonces,
+            Peers::new(&[4; 32], book, Arc::new(Nonces::new(Seal::new(&[3; 32]), 2))),
+            stop,
+        )
     }
 
     // t33, 8555-6.5-8

@@ -68,10 +68,16 @@ pub enum AuthorizationState {
         problem: Problem,
         evidence: Vec<Evidence>,
     },
-    /// By its holder (RFC 8555 §7.5.2).
-    Deactivated,
+    /// By its holder (RFC 8555 §7.5.2). What was seen before stays: a certificate may rest on it.
+    Deactivated {
+        #[serde(default)]
+        evidence: Vec<Evidence>,
+    },
     /// By the operator.
-    Revoked,
+    Revoked {
+        #[serde(default)]
+        evidence: Vec<Evidence>,
+    },
 }
 
 impl Authorization {
@@ -79,8 +85,8 @@ impl Authorization {
     pub fn status(&self, now: Timestamp) -> AuthorizationStatus {
         match &self.state {
             AuthorizationState::Invalid { .. } => AuthorizationStatus::Invalid,
-            AuthorizationState::Deactivated => AuthorizationStatus::Deactivated,
-            AuthorizationState::Revoked => AuthorizationStatus::Revoked,
+            AuthorizationState::Deactivated { .. } => AuthorizationStatus::Deactivated,
+            AuthorizationState::Revoked { .. } => AuthorizationStatus::Revoked,
             _ if self.expires <= now => AuthorizationStatus::Expired,
             AuthorizationState::Valid { .. } => AuthorizationStatus::Valid,
             AuthorizationState::Pending | AuthorizationState::Processing { .. } => AuthorizationStatus::Pending,
@@ -119,8 +125,10 @@ impl Authorization {
         match &self.state {
             AuthorizationState::Processing { evidence, .. }
             | AuthorizationState::Valid { evidence, .. }
-            | AuthorizationState::Invalid { evidence, .. } => evidence,
-            _ => &[],
+            | AuthorizationState::Invalid { evidence, .. }
+            | AuthorizationState::Deactivated { evidence }
+            | AuthorizationState::Revoked { evidence } => evidence,
+            AuthorizationState::Pending => &[],
         }
     }
 }

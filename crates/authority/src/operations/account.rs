@@ -82,6 +82,12 @@ fn check_contact(contact: &str) -> Result<(), Refusal> {
     let Some((scheme, address)) = contact.split_once(':') else {
         return invalid("is not a URL; send for example \"mailto:admin@example.org\"");
     };
+    // RFC 3986 §3.1: what is no scheme may be an address, and is not repeated.
+    if !scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        || !scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    {
+        return invalid("is not a URL; send for example \"mailto:admin@example.org\"");
+    }
     if !scheme.eq_ignore_ascii_case("mailto") {
         // The address stays out of the text: contacts are nobody's business but the operator's.
         return Err(Refusal::UnsupportedContact(format!(

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use acme::AuthorizationStatus;
+
 use super::Authority;
 use crate::{
     Failure, Refusal,
@@ -25,11 +27,13 @@ impl Authority {
     ) -> Result<Arc<Authorization>, Failure> {
         loop {
             let authorization = self.authorization(account, id).await?;
-            if !can_be_deactivated(&authorization.state) {
+            if !can_be_deactivated(authorization.status(self.now())) {
                 return Ok(authorization);
             }
             let changed = Authorization {
-                state: AuthorizationState::Deactivated,
+                state: AuthorizationState::Deactivated {
+                    evidence: authorization.evidence().to_vec(),
+                },
                 ..(*authorization).clone()
             };
             if self.store.commit(Change::UpdateAuthorization(changed.clone())).await? == Committed::Done {
@@ -43,9 +47,7 @@ impl Authority {
     }
 }
 
-fn can_be_deactivated(state: &AuthorizationState) -> bool {
-    match state {
-        AuthorizationState::Pending | AuthorizationState::Processing { .. } | AuthorizationState::Valid { .. } => true,
-        AuthorizationState::Invalid { .. } | AuthorizationState::Deactivated | AuthorizationState::Revoked => false,
-    }
+/// RFC 8555 §7.1.6: every other status is final.
+fn can_be_deactivated(status: AuthorizationStatus) -> bool {
+    matches!(status, AuthorizationStatus::Pending | AuthorizationStatus::Valid)
 }

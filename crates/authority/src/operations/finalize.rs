@@ -17,9 +17,20 @@ use crate::{
 
 impl Authority {
     /// Issues. The same CSR again, while the order is processing or valid, gets the order.
-    pub async fn finalize(&self, account: &Account, id: OrderId, csr: &[u8]) -> Result<OrderFacts, Failure> {
+    pub async fn finalize(&self, account: &Arc<Account>, id: OrderId, csr: Vec<u8>) -> Result<OrderFacts, Failure> {
+        let (authority, account) = (self.clone(), Arc::clone(account));
+        self.detached(async move { authority.finalize_to_the_end(account, id, &csr).await })
+            .await
+    }
+
+    async fn finalize_to_the_end(
+        &self,
+        mut account: Arc<Account>,
+        id: OrderId,
+        csr: &[u8],
+    ) -> Result<OrderFacts, Failure> {
         loop {
-            let facts = self.order(account, id).await?;
+            let facts = self.order(&account, id).await?;
             let Some(ready) = admit(facts.clone(), csr, self.now())? else {
                 return Ok(facts);
             };
@@ -38,19 +49,12 @@ impl Authority {
                 certificate: record.clone(),
             };
             match self.store.commit(change).await? {
-                Committed::Conflict => {
-                    // The gate read the account before: a change of it must be seen here too.
-                    if self.active_account(account.id).await?.version != account.version {
-                        return Err(Refusal::OrderNotReady(
-                            "the account changed meanwhile; send the request again".into(),
-                        )
-                        .into());
-                    }
-                }
+                // The gate read the account before: what became of it since counts here too.
+                Committed::Conflict => account = self.active_account(account.id).await?,
                 Committed::Done => {
                     self.changes.changed(Subject::Order(id));
                     self.sign_and_complete(Arc::new(record)).await;
-                    return self.order(account, id).await;
+                    return self.order(&account, id).await;
                 }
             }
         }

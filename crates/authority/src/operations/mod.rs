@@ -10,16 +10,18 @@ mod orders;
 mod respond;
 mod resume;
 mod revoke;
+mod turns;
 mod validate;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use futures_channel::oneshot;
 use jiff::Timestamp;
 
 pub use revoke::Requester;
 
 use crate::{
-    Registry,
+    Failure, Registry,
     ports::{Changes, Issuance, Runtime, Store},
 };
 
@@ -32,6 +34,7 @@ pub struct Authority {
     pub(crate) issuance: Arc<dyn Issuance>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) policy: Arc<Policy>,
+    pub(crate) turns: Arc<turns::Turns>,
 }
 
 impl Authority {
@@ -50,6 +53,7 @@ impl Authority {
             issuance,
             registry: Arc::new(registry),
             policy: Arc::new(policy),
+            turns: Arc::default(),
         }
     }
 
@@ -57,6 +61,22 @@ impl Authority {
     pub fn now(&self) -> Timestamp {
         let now = self.runtime.now();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    /// Runs work to its end even if whoever waits for it goes away: a connection that breaks must not leave half of it.
+    pub(crate) async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (done, outcome) = oneshot::channel();
+        self.runtime.spawn(Box::pin(async move {
+            let _ = done.send(work.await);
+        }));
+        outcome.await.unwrap_or_else(|_| {
+            Err(Failure::Unavailable(
+                "the work was dropped; the server is stopping".into(),
+            ))
+        })
     }
 
     pub fn policy(&self) -> &Policy {

@@ -117,8 +117,9 @@ fn compose(
     policy: &Policy,
     now: Timestamp,
 ) -> Order {
-    // RFC 8555 §7.1.3: never later than the authorizations it needs.
-    let expires = authorizations.iter().map(|authorization| authorization.expires).min();
+    // RFC 8555 §7.1.3: never later than the authorizations it needs, neither as they are nor as they will be when valid.
+    let pending = authorizations.iter().map(|authorization| authorization.expires);
+    let expires = pending.chain([later(now, policy.authorization_lifetime)]).min();
     Order {
         id,
         account: account.id,

@@ -18,13 +18,26 @@ use crate::{
 impl Authority {
     /// Starts the validation and waits for it a short while. What comes back is valid, invalid, or processing with the
     /// work written down.
-    pub async fn respond(&self, account: &Account, id: ChallengeId) -> Result<Arc<Authorization>, Failure> {
+    /// Whoever asks at the same time waits for the same validation, and nobody's going away ends it.
+    pub async fn respond(&self, account: &Arc<Account>, id: ChallengeId) -> Result<Arc<Authorization>, Failure> {
+        // Before anything is begun: somebody else's, or none.
+        self.authorization(account, id.authorization).await?;
+        let turn = self.turns.take(id.authorization).await;
+        let (authority, account) = (self.clone(), Arc::clone(account));
+        self.detached(async move {
+            let _turn = turn;
+            authority.respond_in_turn(&account, id).await
+        })
+        .await
+    }
+
+    async fn respond_in_turn(&self, account: &Account, id: ChallengeId) -> Result<Arc<Authorization>, Failure> {
         loop {
             let authorization = self.authorization(account, id.authorization).await?;
             let response = match decide(&authorization, account, id.index, self.now())? {
                 Decision::Show => return Ok(authorization),
                 Decision::RetryNow => {
-                    self.attempt(authorization.id).await?;
+                    self.attempt_now(authorization.id).await?;
                     return self.authorization(account, id.authorization).await;
                 }
                 Decision::Validate(response) => response,
@@ -34,11 +47,15 @@ impl Authority {
             let committed = match select(validation, wait).await {
                 Either::Left((report, _)) => {
                     let state = conclude(&authorization, &response, report, &self.policy, self.runtime.now());
-                    self.change_authorization(&authorization, state).await?
+                    let committed = self.change_authorization(&authorization, state).await?;
+                    if let Some(changed) = &committed {
+                        self.attempt_when_due(changed);
+                    }
+                    committed
                 }
                 Either::Right(((), validation)) => {
                     let now = self.runtime.now();
-                    let state = processing(&response, now, later(now, self.policy.lease));
+                    let state = processing(&response, now, self.validation_lease());
                     let committed = self.change_authorization(&authorization, state).await?;
                     if let Some(started) = &committed {
                         self.conclude_later(Arc::clone(started), response, validation);

@@ -106,7 +106,7 @@ impl Authority {
 }
 
 /// How many of the newest authorizations for a name are looked at.
-const CANDIDATES: usize = 50;
+const CANDIDATES: usize = 1000;
 
 fn admit_reason(code: Option<u64>) -> Result<Option<RevocationReason>, Refusal> {
     let Some(code) = code else { return Ok(None) };

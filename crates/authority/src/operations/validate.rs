@@ -1,8 +1,9 @@
 //! From a response to a conclusion: running a validation, retrying it, writing down what it found.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use acme::{Identifier, KeyAuthorization, Problem};
+use acme::{Identifier, KeyAuthorization, Problem, ProblemType};
+use futures_util::future::{Either, select};
 use jiff::Timestamp;
 
 use super::{Authority, Policy, later};
@@ -13,26 +14,45 @@ use crate::{
 };
 
 impl Authority {
-    /// Makes the attempt that is due for an authorization, if it is due and nobody is at it.
-    pub(super) async fn attempt(&self, id: AuthorizationId) -> Result<(), Failure> {
+    /// Makes the next attempt now, because the subscriber asked for it, and waits for it a short while.
+    pub(super) async fn attempt_now(&self, id: AuthorizationId) -> Result<(), Failure> {
+        let authority = self.clone();
+        let attempt: BoxFuture<'static, _> = Box::pin(async move { authority.attempt(id, Turn::Asked).await });
+        match select(attempt, self.runtime.sleep(self.policy.validation_wait)).await {
+            Either::Left((done, _)) => done,
+            Either::Right(((), attempt)) => {
+                self.let_run(id, attempt);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes an attempt at an authorization, if it is its turn and nobody is at it.
+    async fn attempt(&self, id: AuthorizationId, turn: Turn) -> Result<(), Failure> {
         let Some(authorization) = self.store.authorization(id).await? else {
             return Ok(());
         };
         let now = self.runtime.now();
-        let AuthorizationState::Processing { lease, .. } = &authorization.state else {
+        let AuthorizationState::Processing { due, lease, .. } = &authorization.state else {
             return Ok(());
         };
-        if *lease > now {
+        // An attempt on request moved the due time: whoever still waits for the earlier one comes too soon.
+        if *lease > now || (turn == Turn::Due && *due > now) {
             return Ok(());
         }
         let mut state = authorization.state.clone();
         if let AuthorizationState::Processing { lease, .. } = &mut state {
-            *lease = later(now, self.policy.lease);
+            *lease = self.validation_lease();
         }
         match self.change_authorization(&authorization, state).await? {
             Some(leased) => self.attempt_leased(leased).await,
             None => Ok(()),
         }
+    }
+
+    /// Longer than any attempt lasts, so that nobody takes over what is still worked on.
+    pub(super) fn validation_lease(&self) -> Timestamp {
+        later(self.runtime.now(), self.policy.lease.max(LONGEST_ATTEMPT))
     }
 
     /// Makes an attempt at an authorization whose lease is already ours.
@@ -70,21 +90,30 @@ impl Authority {
     ) -> Result<(), Failure> {
         let now = self.runtime.now();
         let state = conclude(authorization, response, report, &self.policy, now);
-        if let Some(changed) = self.change_authorization(authorization, state).await?
-            && let AuthorizationState::Processing { due, .. } = changed.state
-        {
-            self.attempt_later(changed.id, due);
+        if let Some(changed) = self.change_authorization(authorization, state).await? {
+            self.attempt_when_due(&changed);
         }
         Ok(())
     }
 
-    /// Hands the next attempt to this process at once; should it die, the due time in the row brings it back.
-    fn attempt_later(&self, id: AuthorizationId, due: Timestamp) {
-        let authority = self.clone();
+    /// Hands the next attempt, if there is to be one, to this process; should it die, the due time in the row brings
+    /// it back.
+    pub(super) fn attempt_when_due(&self, authorization: &Authorization) {
+        let AuthorizationState::Processing { due, .. } = authorization.state else {
+            return;
+        };
+        let (authority, id) = (self.clone(), authorization.id);
         let wait = due.duration_since(self.runtime.now()).try_into().unwrap_or_default();
-        self.runtime.spawn(Box::pin(async move {
+        let attempt = async move {
             authority.runtime.sleep(wait).await;
-            if let Err(failure) = authority.attempt(id).await {
+            authority.attempt(id, Turn::Due).await
+        };
+        self.let_run(id, Box::pin(attempt));
+    }
+
+    fn let_run(&self, id: AuthorizationId, attempt: BoxFuture<'static, Result<(), Failure>>) {
+        self.runtime.spawn(Box::pin(async move {
+            if let Err(failure) = attempt.await {
                 tracing::warn!(authorization = %id, %failure, "an attempt at validation was not made");
             }
         }));
@@ -142,6 +171,17 @@ impl Authority {
     }
 }
 
+/// A method's own bound is ten seconds; the rest is for a slow commit.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(30);
+
+/// Why an attempt is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Due,
+    /// RFC 8555 §8.2: by a response that was sent again.
+    Asked,
+}
+
 /// The identifier as an order names it.
 fn as_ordered(authorization: &Authorization) -> Identifier {
     let identifier = &authorization.identifier;
@@ -164,7 +204,8 @@ pub(super) fn processing(response: &Response, now: Timestamp, lease: Timestamp) 
     }
 }
 
-/// What a report makes of an authorization. A failure that may pass by itself is tried again (RFC 8555 §8.2).
+/// What a report makes of an authorization. A failure that may pass by itself is tried again (RFC 8555 §8.2), unless
+/// the authorization has expired meanwhile: nothing brings it back then (RFC 8555 §7.1.6).
 pub(super) fn conclude(
     authorization: &Authorization,
     response: &Response,
@@ -176,38 +217,53 @@ pub(super) fn conclude(
         AuthorizationState::Processing { attempts, error, .. } => (*attempts + 1, error.as_ref()),
         _ => (1, None),
     };
+    let expired = authorization.expires <= now;
     let mut evidence: Vec<Evidence> = authorization.evidence().to_vec();
     evidence.push(report.evidence);
     let response = response.clone();
     match report.verdict {
+        Ok(()) if expired => AuthorizationState::Invalid {
+            response,
+            problem: Problem::new(
+                ProblemType::Malformed,
+                format!(
+                    "the authorization expired at {} during its validation",
+                    authorization.expires
+                ),
+            ),
+            evidence,
+        },
         Ok(()) => AuthorizationState::Valid {
             response,
             validated: now,
             evidence,
         },
-        Err(problem) if report.transient && attempts < policy.validation_attempts => AuthorizationState::Processing {
-            response,
-            attempts,
-            due: later(now, policy.validation_retry),
-            lease: now,
-            error: Some(after_attempts(problem, earlier)),
-            evidence,
-        },
+        Err(problem) if report.transient && !expired && attempts < policy.validation_attempts => {
+            AuthorizationState::Processing {
+                response,
+                attempts,
+                due: later(now, policy.validation_retry),
+                lease: now,
+                error: Some(after_attempts(problem, attempts, earlier)),
+                evidence,
+            }
+        }
         Err(problem) => AuthorizationState::Invalid {
             response,
-            problem: after_attempts(problem, earlier),
+            problem: after_attempts(problem, attempts, earlier),
             evidence,
         },
     }
 }
 
-/// The last attempt's problem, with one subproblem for each attempt when there were several.
-fn after_attempts(problem: Problem, earlier: Option<&Problem>) -> Problem {
+/// The last attempt's problem, with one subproblem for each attempt when there were several. The first attempt's
+/// problem stands for itself, and its subproblems are its own.
+fn after_attempts(problem: Problem, attempts: u32, earlier: Option<&Problem>) -> Problem {
     let Some(earlier) = earlier else { return problem };
-    let mut attempts = match earlier.subproblems.as_slice() {
-        [] => vec![earlier.clone()],
-        attempts => attempts.to_vec(),
+    let mut told = match attempts {
+        2 => vec![earlier.clone()],
+        _ => earlier.subproblems.clone(),
     };
-    attempts.push(problem.clone());
-    problem.with_subproblems(attempts)
+    told.push(problem.clone());
+    problem.with_subproblems(told)
 }

@@ -41,6 +41,18 @@ pub(super) fn name(config: &Config) -> String {
     )
 }
 
+/// The name of a host that is reached over a network.
+fn beyond_loopback(host: &Host) -> Option<&str> {
+    match host {
+        Host::Tcp(name) if name == "localhost" => None,
+        Host::Tcp(name) => match name.parse::<std::net::IpAddr>() {
+            Ok(address) if address.is_loopback() => None,
+            _ => Some(name),
+        },
+        Host::Unix(_) => None,
+    }
+}
+
 pub(super) async fn connect(url: &str) -> Result<Pool, OpenError> {
     let mut config: Config = url.parse().map_err(|error| OpenError::Postgres {
         database: "the database".into(),
@@ -53,6 +65,15 @@ pub(super) async fn connect(url: &str) -> Result<Pool, OpenError> {
             database: name,
             what: what.into(),
         });
+    }
+    if config.get_ssl_mode() == SslMode::Prefer
+        && let Some(host) = config.get_hosts().iter().find_map(beyond_loopback)
+    {
+        let what = format!(
+            "what is said to {host} would be said in the clear, keys included; TLS is not supported yet: connect over a \
+             Unix socket, loopback or a tunnel of yours, or write ?sslmode=disable if the network is yours alone"
+        );
+        return Err(OpenError::Postgres { database: name, what });
     }
     if config.get_application_name().is_none() {
         config.application_name("vidimus");

@@ -34,6 +34,7 @@ use crate::{
     CommitFault, CommitFaults, Database, OpenError, Shared, Statistics,
     change::Prepared,
     numbers::{BLOCK, Numbers},
+    row::legible,
     row::{AuthorizationRow, counter, key},
 };
 
@@ -152,12 +153,12 @@ impl PostgresStore {
         let mut claimed = Vec::new();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         for row in self.query(validations, &[&now, &lease, &limit]).await? {
-            claimed.push(Claimed::Validation(Arc::new(read::authorization(&row, 0)?)));
+            claimed.extend(legible(read::authorization(&row, 0)).map(|read| Claimed::Validation(Arc::new(read))));
         }
         let limit = limit - claimed.len() as i64;
         if limit > 0 {
             for row in self.query(issuances, &[&now, &lease, &limit]).await? {
-                claimed.push(Claimed::Issuance(Arc::new(read::certificate(&row, 0)?)));
+                claimed.extend(legible(read::certificate(&row, 0)).map(|read| Claimed::Issuance(Arc::new(read))));
             }
         }
         if !claimed.is_empty() {

@@ -53,8 +53,8 @@ impl AuthorizationRow<'_> {
             AuthorizationState::Processing { .. } => "processing",
             AuthorizationState::Valid { .. } => "valid",
             AuthorizationState::Invalid { .. } => "invalid",
-            AuthorizationState::Deactivated => "deactivated",
-            AuthorizationState::Revoked => "revoked",
+            AuthorizationState::Deactivated { .. } => "deactivated",
+            AuthorizationState::Revoked { .. } => "revoked",
         }
     }
 

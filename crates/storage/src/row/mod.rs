@@ -86,3 +86,9 @@ pub(crate) fn secret(name: &str, value: Vec<u8>) -> Result<[u8; 32], StoreError>
 }
 
 type Text<'a> = Cow<'a, str>;
+
+/// A row of a list of work. One that cannot be read must not keep the others from being done: it is told and left out.
+pub(crate) fn legible<T>(row: Result<T, StoreError>) -> Option<T> {
+    row.inspect_err(|error| tracing::error!(%error, "work that cannot be read is left alone"))
+        .ok()
+}

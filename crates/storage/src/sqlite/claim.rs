@@ -29,7 +29,7 @@ impl Write for Claim {
     fn apply(&self, connection: &Connection) -> Result<Vec<Claimed>, Failure> {
         let (now, lease) = (self.now.as_millisecond(), self.lease.as_millisecond());
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
-        let validations = read::all(
+        let validations = read::legible(
             connection,
             concat!(
                 select!(authorization),
@@ -38,7 +38,7 @@ impl Write for Claim {
             [now, limit],
             read::authorization,
         )?;
-        let issuances = read::all(
+        let issuances = read::legible(
             connection,
             concat!(
                 select!(certificate),

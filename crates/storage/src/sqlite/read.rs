@@ -143,6 +143,22 @@ pub(super) fn all<T>(
     Ok(found)
 }
 
+/// The same for work: a row that cannot be read is left out and told.
+pub(super) fn legible<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: fn(&Row) -> Result<T, StoreError>,
+) -> Result<Vec<Arc<T>>, Failure> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.extend(crate::row::legible(read(row)).map(Arc::new));
+    }
+    Ok(found)
+}
+
 pub(super) fn account(row: &Row) -> Result<Account, StoreError> {
     let columns = Columns { table: "accounts", row };
     AccountRow {

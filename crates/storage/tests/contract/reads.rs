@@ -41,8 +41,8 @@ pub async fn every_object_is_read_as_it_was_written(world: &World) {
         processing(at(30), at(40)),
         valid(),
         invalid(),
-        AuthorizationState::Deactivated,
-        AuthorizationState::Revoked,
+        AuthorizationState::Deactivated { evidence: Vec::new() },
+        AuthorizationState::Revoked { evidence: Vec::new() },
     ];
     let numbers: Vec<_> = store
         .reserve(IdKind::Authorization, states.len() as u64)

@@ -1,0 +1,149 @@
+//! The issuing side: the true one, with a hand on it.
+
+use std::sync::{Arc, Mutex};
+
+use acme::{Problem, ProblemType};
+use authority::{
+    identifier::Name,
+    model::CertificateRecord,
+    ports::{BoxFuture, Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck},
+};
+use issuance::{Issuer, IssuerUrls, Issuers, Profile};
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+/// What the signing side does with a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signing {
+    Works,
+    FailsOnce,
+    Fails,
+    /// Never answers: the node can be killed here.
+    Hangs,
+}
+
+pub struct ScriptedIssuance {
+    issuers: Issuers,
+    pub refuse_to_prepare: Mutex<Option<fn() -> IssuanceFailure>>,
+    pub signing: Mutex<Signing>,
+    /// The to-be-signed bytes of every call, whether or not it was answered.
+    asked: Mutex<Vec<Vec<u8>>>,
+    /// The to-be-signed bytes of every signature made.
+    signed: Mutex<Vec<Vec<u8>>>,
+}
+
+impl ScriptedIssuance {
+    pub fn new(now: Timestamp) -> Arc<Self> {
+        let made = issuance::create_authority("c0ffee", [[1; 19], [2; 19]], now).unwrap();
+        let urls = IssuerUrls {
+            crl: Some("http://ca.example/crl/issuing.crl".into()),
+            certificate: Some("http://ca.example/issuer/issuing.cer".into()),
+        };
+        let issuer = Issuer::from_pem("issuing", &made.issuing, &made.issuing_key, urls).unwrap();
+        let profile = Profile {
+            name: "default".into(),
+            issuer: "issuing".into(),
+            lifetime: super::DAY * 45,
+            backdate: super::HOUR,
+            common_name: true,
+            client_auth: false,
+        };
+        Arc::new(Self {
+            issuers: Issuers::new(vec![issuer], vec![profile]).unwrap(),
+            refuse_to_prepare: Mutex::default(),
+            signing: Mutex::new(Signing::Works),
+            asked: Mutex::default(),
+            signed: Mutex::default(),
+        })
+    }
+
+    pub fn signing(&self, signing: Signing) {
+        *self.signing.lock().unwrap() = signing;
+    }
+
+    pub fn asked(&self) -> Vec<Vec<u8>> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    pub fn signed(&self) -> Vec<Vec<u8>> {
+        self.signed.lock().unwrap().clone()
+    }
+}
+
+impl Issuance for ScriptedIssuance {
+    fn has_profile(&self, profile: &str) -> bool {
+        self.issuers.has_profile(profile)
+    }
+
+    fn prepare(&self, request: &IssuanceRequest<'_>) -> Result<Planned, IssuanceFailure> {
+        match *self.refuse_to_prepare.lock().unwrap() {
+            Some(failure) => Err(failure()),
+            None => self.issuers.prepare(request),
+        }
+    }
+
+    fn sign<'a>(
+        &'a self,
+        record: &'a CertificateRecord,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>> {
+        self.asked.lock().unwrap().push(record.to_be_signed.clone());
+        let signing = {
+            let mut signing = self.signing.lock().unwrap();
+            match *signing {
+                Signing::FailsOnce => std::mem::replace(&mut *signing, Signing::Works),
+                other => other,
+            }
+        };
+        Box::pin(async move {
+            match signing {
+                Signing::Works => {
+                    let certificate = self.issuers.sign(record, now).await?;
+                    self.signed.lock().unwrap().push(record.to_be_signed.clone());
+                    Ok(certificate)
+                }
+                Signing::FailsOnce | Signing::Fails => Err(IssuanceFailure::Unavailable("the signer is away".into())),
+                Signing::Hangs => std::future::pending().await,
+            }
+        })
+    }
+
+    fn chain(&self, issuer: &str) -> Option<Vec<Vec<u8>>> {
+        self.issuers.chain(issuer)
+    }
+}
+
+/// A look at the names before PLAN, which notes what it was shown and forbids what the test forbids.
+#[derive(Default)]
+pub struct ScriptedCheck {
+    pub forbidden: Mutex<Option<String>>,
+    /// Waited for by the next call before it answers.
+    pub gate: Mutex<Option<oneshot::Receiver<()>>>,
+    shown: Mutex<Vec<Vec<String>>>,
+}
+
+impl ScriptedCheck {
+    /// The names of each call.
+    pub fn shown(&self) -> Vec<Vec<String>> {
+        self.shown.lock().unwrap().clone()
+    }
+}
+
+impl PreIssuanceCheck for ScriptedCheck {
+    fn check<'a>(&'a self, names: &'a [Name]) -> BoxFuture<'a, Result<(), Problem>> {
+        Box::pin(async move {
+            let gate = self.gate.lock().unwrap().take();
+            if let Some(gate) = gate {
+                gate.await.unwrap();
+            }
+            let names: Vec<_> = names.iter().map(|name| name.identifier().value.clone()).collect();
+            let forbidden = self.forbidden.lock().unwrap().clone();
+            let verdict = match names.iter().find(|name| Some(*name) == forbidden.as_ref()) {
+                Some(name) => Err(Problem::new(ProblemType::Caa, format!("{name} forbids issuance"))),
+                None => Ok(()),
+            };
+            self.shown.lock().unwrap().push(names);
+            verdict
+        })
+    }
+}
