@@ -1,5 +1,7 @@
 //! A node that dies in the middle of an issuance, and the one that takes it up.
 
+use pkix::certificate::Certificate;
+
 use crate::{
     subscriber::{Subscriber, finalize, text},
     world::World,
@@ -11,14 +13,8 @@ async fn an_issuance_whose_node_was_killed_is_finished_by_the_other_when_the_lea
     let world = World::new().await;
     let survivor = world.node("survivor");
     let subscriber = Subscriber::at(&survivor, &world).await;
-    let mut orders = Vec::new();
     // All that a dying node does is to finalize: its points are those of PLAN, the signature, and COMPLETE.
-    for (point, name) in [
-        (AFTER_PLAN, "planned"),
-        (BEFORE_SIGNATURE, "unsigned"),
-        (AFTER_SIGNATURE, "signed"),
-        (BEFORE_COMPLETE, "incomplete"),
-    ] {
+    for (point, name) in POINTS {
         let order = subscriber.ready_order(&survivor, &format!("{name}.example.test")).await;
         let mut dying = world.node_with_bomb(name, point);
         let nonce = subscriber.nonce(&dying).await;
@@ -27,28 +23,24 @@ async fn an_issuance_whose_node_was_killed_is_finished_by_the_other_when_the_lea
         let lost = subscriber.send(&dying, &request).await;
         assert!(lost.is_err(), "{name}: {lost:?}");
         dying.wait_for_its_end();
-        orders.push((order, csr));
-    }
-    let signed = world.signed();
-    assert_eq!(signed.len(), 2, "{signed:?}");
-    for (order, csr) in &orders {
+
         let seen = subscriber
             .read_until(&survivor, &order.url, &["valid", "invalid"])
             .await;
         assert_eq!(seen["status"], "valid", "{seen}");
         let chain = subscriber.read(&survivor, &text(&seen["certificate"])).await;
         let chain = pkix::pem::parse_chain(&String::from_utf8_lossy(&chain.body)).unwrap();
-        let leaf = pkix::certificate::Certificate::parse(&chain[0]).unwrap();
-        assert_eq!(leaf.spki_der(), csr.spki_der());
+        assert_eq!(Certificate::parse(&chain[0]).unwrap().spki_der(), csr.spki_der());
         // The same CSR again gets what there is.
-        let again = subscriber.post(&survivor, &order.finalize, &finalize(csr)).await;
-        assert_eq!(
-            again.expect(200).unwrap().json().unwrap()["certificate"],
-            seen["certificate"]
-        );
+        let again = subscriber.post(&survivor, &order.finalize, &finalize(&csr)).await;
+        let again = again.expect(200).unwrap().json().unwrap();
+        assert_eq!(again["certificate"], seen["certificate"]);
     }
+    let signed = world.signed();
+    assert_eq!(signed.len(), 2, "two died with a signature: {signed:?}");
+    assert_eq!(world.count("SELECT count(*) FROM certificates"), POINTS.len() as u64);
     let known = world.query("SELECT ltrim(encode(serial, 'hex'), '0') FROM certificates WHERE state = 'issued'");
-    assert_eq!(known.len(), orders.len());
+    assert_eq!(known.len(), POINTS.len());
     for serial in signed {
         assert!(
             known.contains(&serial.trim_start_matches('0').to_owned()),
@@ -57,7 +49,5 @@ async fn an_issuance_whose_node_was_killed_is_finished_by_the_other_when_the_lea
     }
 }
 
-const AFTER_PLAN: u64 = 2;
-const BEFORE_SIGNATURE: u64 = 3;
-const AFTER_SIGNATURE: u64 = 4;
-const BEFORE_COMPLETE: u64 = 5;
+/// PLAN, the signature and COMPLETE have a point before and one after each; the client has nothing before the first.
+const POINTS: [(u64, &str); 4] = [(2, "planned"), (3, "unsigned"), (4, "signed"), (5, "incomplete")];

@@ -90,6 +90,24 @@ async fn after_kill_9_of_a_node_its_nonces_are_refused_with_a_fresh_one_and_its_
     }
 }
 
+// t33
+#[tokio::test(flavor = "multi_thread")]
+async fn nonces_of_a_node_that_was_stopped_and_started_again_are_still_good_at_the_other_exactly_once() {
+    let world = World::new().await;
+    let (a, b) = (world.node("a"), world.node("b"));
+    let subscriber = Subscriber::at(&a, &world).await;
+    let used = subscriber.sign(&subscriber.nonce(&a).await, subscriber.url(), b"");
+    subscriber.send(&b, &used).await.unwrap().expect(200).unwrap();
+    let unused = subscriber.sign(&subscriber.nonce(&a).await, subscriber.url(), b"");
+    a.stop();
+    let _a = world.node("a");
+    let refused = subscriber.send(&b, &used).await.unwrap();
+    refused.refused_with(400, &["badNonce"]).unwrap();
+    subscriber.send(&b, &unused).await.unwrap().expect(200).unwrap();
+    let refused = subscriber.send(&b, &unused).await.unwrap();
+    refused.refused_with(400, &["badNonce"]).unwrap();
+}
+
 /// An order that a client placed through the gate.
 async fn order_of_a_client(world: &World) -> (Order, [Identifier; 1]) {
     let transport = Transport::new(TransportSettings {

@@ -61,7 +61,7 @@ impl World {
         self.folder.path().join("root.pem")
     }
 
-    /// `vidimus serve`, ready.
+    /// `vidimus serve`, ready. One of the same name as an earlier one takes its place: addresses, folder and all.
     pub fn node(&self, name: &str) -> Node {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vidimus"));
         command.args(["serve", "--config"]);
@@ -123,6 +123,11 @@ impl World {
 
     /// The common configuration with what each node has for itself.
     fn configure(&self, name: &str) -> (PathBuf, SocketAddr) {
+        let file = self.folder.path().join(format!("{name}.toml"));
+        if let Ok(known) = fs::read_to_string(&file) {
+            let known: toml::Table = known.parse().unwrap();
+            return (file, known["server"]["listen"].as_str().unwrap().parse().unwrap());
+        }
         let common = fs::read_to_string(self.folder.path().join("vidimus.toml")).unwrap();
         let mut config: toml::Table = common.parse().unwrap();
         let address = free_address();
@@ -130,7 +135,7 @@ impl World {
             config[section].as_table_mut().unwrap().insert(key.into(), value);
         };
         set("server", "listen", address.to_string().into());
-        set("server", "peer", "127.0.0.1:0".into());
+        set("server", "peer", free_address().to_string().into());
         set("server", "state", name.into());
         set("server", "lease", "1s".into());
         set("admin", "listen", "127.0.0.1:0".into());
@@ -138,7 +143,6 @@ impl World {
         set("validation", "http_port", i64::from(self.http_port).into());
         set("validation", "resolvers", vec![self.dns.dns_addr.to_string()].into());
         set("validation", "allow_networks", vec!["127.0.0.0/8"].into());
-        let file = self.folder.path().join(format!("{name}.toml"));
         fs::write(&file, config.to_string()).unwrap();
         (file, address)
     }
@@ -155,6 +159,13 @@ impl Node {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and an orderly end.
+    pub fn stop(mut self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
     }
 
     /// For one that kills itself.
