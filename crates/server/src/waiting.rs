@@ -48,7 +48,8 @@ impl Waiting {
                 continue;
             }
             if tokio::time::timeout_at(deadline, changed).await.is_err() {
-                return Ok(seen);
+                // Another node's work is not announced here: it is seen now, or with the next request.
+                return read().await;
             }
             seen = read().await?;
         }

@@ -5,6 +5,8 @@
 //! Each client does what one issuance asks of the store: an order with one authorization, its validation, PLAN and
 //! COMPLETE, with the reads in between.
 
+#![expect(clippy::disallowed_methods, reason = "measuring, at the edge where time enters")]
+
 use std::{
     sync::{
         Arc,
