@@ -6,6 +6,8 @@
 //! Each client does what one issuance asks of the store: an order with one authorization, its validation, PLAN and
 //! COMPLETE, with the reads in between.
 
+#![expect(clippy::disallowed_methods, reason = "what is measured is the real clock")]
+
 use std::{
     sync::{
         Arc,
