@@ -1,11 +1,12 @@
 //! How many simulated issuances a second the store can keep, and what each costs the processor.
 //!
-//! `cargo run --release -p storage --example throughput -- [sqlite:FILE | postgres://…] [SECONDS]`
+//! `cargo build --release --workspace --example throughput`, then
+//! `target/release/examples/throughput [sqlite:FILE | postgres://…] [SECONDS]`
 //!
 //! Each client does what one issuance asks of the store: an order with one authorization, its validation, PLAN and
 //! COMPLETE, with the reads in between.
 
-#![expect(clippy::disallowed_methods, reason = "measuring, at the edge where time enters")]
+#![expect(clippy::disallowed_methods, reason = "what is measured is the real clock")]
 
 use std::{
     sync::{

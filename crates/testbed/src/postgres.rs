@@ -44,8 +44,12 @@ impl Cluster {
     }
 
     pub fn resume(&self) {
+        self.launch("-c listen_addresses=");
+    }
+
+    fn launch(&self, options: &str) {
         let options = format!(
-            "-c listen_addresses= -c unix_socket_directories={}",
+            "{options} -c unix_socket_directories={}",
             self.directory.path().display()
         );
         let log = self.directory.path().join("log");
@@ -67,6 +71,62 @@ impl Cluster {
         let name = format!("database{}", self.databases.fetch_add(1, Ordering::Relaxed));
         execute(&self.url("postgres"), &format!("CREATE DATABASE {name}"));
         self.url(&name)
+    }
+
+    /// Starts it again with a certificate for `localhost`, so that connections to the port it tells must be within TLS.
+    pub fn serve_tls(&self) -> u16 {
+        self.stop();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let mut openssl = Command::new("openssl");
+        openssl.args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-subj",
+            "/CN=x",
+        ]);
+        openssl.args([
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ]);
+        run(openssl
+            .arg("-keyout")
+            .arg(self.data().join("server.key"))
+            .arg("-out")
+            .arg(self.certificate())
+            .stderr(Stdio::null()));
+        if let Some((user, group)) = owner() {
+            for file in [self.data().join("server.key"), self.certificate()] {
+                chown(file, Some(user), Some(group)).unwrap();
+            }
+        }
+        fs::write(
+            self.data().join("pg_hba.conf"),
+            "local all all trust\nhostssl all all 127.0.0.1/32 trust\n",
+        )
+        .unwrap();
+        let settings = self.data().join("postgresql.auto.conf");
+        fs::write(
+            settings,
+            format!("ssl = on\nlisten_addresses = '127.0.0.1'\nport = {port}\n"),
+        )
+        .unwrap();
+        self.launch("");
+        port
+    }
+
+    pub fn certificate(&self) -> PathBuf {
+        self.data().join("server.crt")
     }
 
     fn data(&self) -> PathBuf {

@@ -8,7 +8,10 @@ use tokio_postgres::{
     config::{Config, Host, SslMode},
 };
 
-use super::explain;
+use super::{
+    explain,
+    tls::{self, Tls},
+};
 use crate::{
     OpenError,
     migration::{Migration, pending},
@@ -54,24 +57,18 @@ fn beyond_loopback(host: &Host) -> Option<&str> {
 }
 
 pub(super) async fn connect(url: &str) -> Result<Pool, OpenError> {
+    let (url, roots) = tls::take_roots(url);
     let mut config: Config = url.parse().map_err(|error| OpenError::Postgres {
         database: "the database".into(),
         what: explain(&error),
     })?;
     let name = name(&config);
-    if config.get_ssl_mode() == SslMode::Require {
-        let what = "sslmode=require is not supported yet; connect over a Unix socket, loopback, or a tunnel of yours";
-        return Err(OpenError::Postgres {
-            database: name,
-            what: what.into(),
-        });
-    }
     if config.get_ssl_mode() == SslMode::Prefer
         && let Some(host) = config.get_hosts().iter().find_map(beyond_loopback)
     {
         let what = format!(
-            "what is said to {host} would be said in the clear, keys included; TLS is not supported yet: connect over a \
-             Unix socket, loopback or a tunnel of yours, or write ?sslmode=disable if the network is yours alone"
+            "what is said to {host} would be said in the clear, keys included; write ?sslmode=require, or \
+             ?sslmode=disable if the network between is yours alone"
         );
         return Err(OpenError::Postgres { database: name, what });
     }
@@ -79,13 +76,18 @@ pub(super) async fn connect(url: &str) -> Result<Pool, OpenError> {
         config.application_name("vidimus");
     }
     config.connect_timeout(PATIENCE);
-    let manager = Manager::from_config(
-        config,
-        NoTls,
-        ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        },
-    );
+    let fast = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    let manager = if config.get_ssl_mode() == SslMode::Require {
+        let tls = Tls::new(roots.as_deref()).map_err(|what| OpenError::Postgres {
+            database: name.clone(),
+            what,
+        })?;
+        Manager::from_config(config, tls, fast)
+    } else {
+        Manager::from_config(config, NoTls, fast)
+    };
     let pool = Pool::builder(manager)
         .max_size(CONNECTIONS)
         .runtime(Runtime::Tokio1)

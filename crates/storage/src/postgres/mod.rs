@@ -6,6 +6,7 @@
 mod apply;
 mod connect;
 mod read;
+mod tls;
 
 use std::{
     error::Error as _,

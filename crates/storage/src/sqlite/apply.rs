@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     cache::Objects,
-    writer::{Failure, Write},
+    job::{Failure, Write},
 };
 use crate::{
     change::{Prepared, Row},

@@ -11,8 +11,8 @@ use rusqlite::{Connection, params};
 
 use super::{
     cache::Objects,
+    job::{Failure, Write},
     read::{self, select},
-    writer::{Failure, Write},
 };
 use crate::row::{key, to_milliseconds};
 

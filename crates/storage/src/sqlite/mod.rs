@@ -8,6 +8,7 @@ mod cache;
 mod claim;
 mod connect;
 mod health;
+mod job;
 mod read;
 mod reserve;
 mod settings;

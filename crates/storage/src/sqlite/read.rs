@@ -14,7 +14,7 @@ use rusqlite::{
     types::{FromSqlResult, ValueRef},
 };
 
-use super::writer::Failure;
+use super::job::Failure;
 use crate::row::{AccountRow, AuthorizationRow, CertificateRow, OrderRow, keys_of, without_authorization};
 
 /// The connections for reading. A point read of a page in memory takes less than handing it to another thread would;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     cache::Objects,
-    writer::{Failure, Write},
+    job::{Failure, Write},
 };
 use crate::row::secret;
 

@@ -15,8 +15,9 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    cache::{Cache, Objects},
+    cache::Cache,
     health::Health,
+    job::{Job, Task, Write, guarded, panic_text},
 };
 use crate::{CommitFault, CommitFaults, OnFatal, Statistics};
 
@@ -25,46 +26,6 @@ const LARGEST_GROUP: usize = 512;
 
 /// Writes that may wait; whoever comes later waits to be let in.
 const QUEUE: usize = 4096;
-
-/// One write: all of it happens, or nothing.
-pub(super) trait Write: Send + 'static {
-    type Output: Send;
-
-    /// Runs within a transaction that others share. If it answers `Ok` without having done what it was asked for, it
-    /// has written nothing. Runs again, in a new transaction, when somebody else's failure undid the first one.
-    fn apply(&self, connection: &Connection) -> Result<Self::Output, Failure>;
-
-    /// After COMMIT: brings the cache up to date.
-    fn publish(self, output: &Self::Output, objects: &mut Objects);
-}
-
-/// Why a write could not be made; whatever it had written is undone.
-#[derive(Debug)]
-pub(super) enum Failure {
-    Sqlite(rusqlite::Error),
-    Store(StoreError),
-}
-
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Sqlite(error) => Self::Unavailable(format!("SQLite: {error}")),
-            Failure::Store(error) => error,
-        }
-    }
-}
 
 /// The way to the writer's thread.
 pub(super) struct Writer {
@@ -123,11 +84,7 @@ impl Writer {
     pub async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
         self.health.check()?;
         let (reply, outcome) = oneshot::channel();
-        let job = Box::new(Task {
-            write,
-            output: None,
-            reply,
-        });
+        let job = Box::new(Task::new(write, reply));
         if self.sender.send(Message::Job(job)).await.is_err() {
             return Err(self.health.closed());
         }
@@ -163,38 +120,6 @@ impl Drop for Writer {
             // A panic was already made known by `Side::run`.
             let _ = thread.join();
         }
-    }
-}
-
-/// A [`Write`] whose output is forgotten by its type.
-trait Job: Send {
-    fn run(&mut self, connection: &Connection) -> Result<(), Failure>;
-    fn publish(self: Box<Self>, objects: &mut Objects) -> Box<dyn FnOnce() + Send>;
-    fn fail(self: Box<Self>, error: StoreError);
-}
-
-struct Task<W: Write> {
-    write: W,
-    output: Option<W::Output>,
-    reply: oneshot::Sender<Result<W::Output, StoreError>>,
-}
-
-impl<W: Write> Job for Task<W> {
-    fn run(&mut self, connection: &Connection) -> Result<(), Failure> {
-        self.output = Some(self.write.apply(connection)?);
-        Ok(())
-    }
-
-    fn publish(self: Box<Self>, objects: &mut Objects) -> Box<dyn FnOnce() + Send> {
-        let Self { write, output, reply } = *self;
-        let output = output.expect("only what has run is published");
-        write.publish(&output, objects);
-        // Whoever asked may have gone: the write stands all the same.
-        Box::new(move || drop(reply.send(Ok(output))))
-    }
-
-    fn fail(self: Box<Self>, error: StoreError) {
-        drop(self.reply.send(Err(error)));
     }
 }
 
@@ -424,15 +349,6 @@ enum Attempt {
     Failed(Undone),
 }
 
-fn guarded(job: &mut dyn Job, connection: &Connection) -> Result<(), Failure> {
-    catch_unwind(AssertUnwindSafe(|| job.run(connection))).unwrap_or_else(|panic| {
-        Err(Failure::Store(StoreError::Unavailable(format!(
-            "a write panicked: {}",
-            panic_text(&*panic)
-        ))))
-    })
-}
-
 fn roll_back(connection: &Connection) -> Result<(), Undone> {
     if connection.is_autocommit() {
         return Ok(());
@@ -446,10 +362,4 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 
 fn unavailable(statement: &str, error: &dyn std::fmt::Display) -> StoreError {
     StoreError::Unavailable(format!("{statement} failed: {error}"))
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
 }

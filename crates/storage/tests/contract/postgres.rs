@@ -201,13 +201,32 @@ async fn a_server_that_went_away_is_reported_and_found_again() {
     assert!(refused.contains(r#"database "absent" does not exist"#), "{refused}");
 }
 
-#[tokio::test]
-async fn an_url_that_asks_for_tls_is_refused_and_no_password_is_told() {
-    let url = "postgres://ida:secret@db.example.org/vidimus?sslmode=require";
-    let refused = storage::open(url, Box::new(|_| {})).await.err().unwrap().to_string();
-    assert!(
-        refused.contains("sslmode=require") && refused.contains("db.example.org"),
-        "{refused}"
-    );
-    assert!(!refused.contains("secret"), "{refused}");
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_is_spoken_to_within_tls_if_its_certificate_is_trusted_and_named() {
+    let cluster = Cluster::start();
+    let port = cluster.serve_tls();
+    let roots = cluster.certificate().display().to_string();
+    let url = |host: &str, options: &str| format!("postgres://vidimus:secret@{host}:{port}/postgres?{options}");
+    let trusted = format!("sslmode=require&sslrootcert={roots}");
+
+    let store = storage::open(&url("localhost", &trusted), Box::new(|_| {}))
+        .await
+        .unwrap();
+    let account = new_account(&*store).await;
+    assert!(store.account(account.id).await.unwrap().is_some());
+
+    for (host, options, why) in [
+        ("localhost", "sslmode=disable", "no encryption"),
+        ("localhost", "sslmode=require", "UnknownIssuer"),
+        ("127.0.0.1", &*trusted, "not valid for name"),
+        ("localhost", "sslmode=require&sslrootcert=/absent.pem", "/absent.pem"),
+    ] {
+        let refused = storage::open(&url(host, options), Box::new(|_| {}))
+            .await
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(refused.contains(why), "{host} {options}: {refused}");
+        assert!(!refused.contains("secret"), "{refused}");
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use authority::ports::{Change, Committed, IdKind, StoreError};
+use authority::{
+    model::{CertificateState, OrderId},
+    ports::{Change, Committed, IdKind, StoreError},
+};
 use storage::{CommitFault, OpenError};
 
 use crate::{objects::*, world::World};
@@ -85,10 +88,7 @@ async fn one_bad_write_does_not_sink_its_group() {
             other => panic!("{other:?}"),
         }
     }
-    let kept = store
-        .orders_of(account.id, authority::model::OrderId(0), 1000)
-        .await
-        .unwrap();
+    let kept = store.orders_of(account.id, OrderId(0), 1000).await.unwrap();
     assert_eq!(kept.len(), 180);
 }
 
@@ -124,6 +124,59 @@ async fn closing_leaves_everything_in_one_file() {
     let copy = World::file();
     std::fs::copy(world.path(), copy.path()).unwrap();
     assert!(copy.open().await.account(account.id).await.unwrap().is_some());
+}
+
+/// What a crash leaves is the file and some beginning of its log: all of it when the machine stayed up, and at least
+/// what was synced, so that only what nobody was told of can be missing.
+#[tokio::test]
+async fn t23_after_a_crash_everything_answered_is_there_and_nothing_half() {
+    let world = World::file();
+    let store = world.open().await;
+    let account = new_account(&*store).await;
+    for serial_number in 0..5 {
+        let ready = Ready::of(&*store, &account).await;
+        done(&*store, ready.plan(serial_number)).await;
+        let abandon = Change::Abandon {
+            id: ready.certificate(),
+            version: 0,
+            problem: problem(),
+        };
+        done(&*store, abandon).await;
+    }
+    let (file, log) = (
+        std::fs::read(world.path()).unwrap(),
+        std::fs::read(log_of(&world)).unwrap(),
+    );
+    let mut most = 0;
+    for cut in (0..log.len()).step_by(1777).chain([log.len()]) {
+        let crashed = World::file();
+        std::fs::write(crashed.path(), &file).unwrap();
+        std::fs::write(log_of(&crashed), &log[..cut]).unwrap();
+        let store = crashed.open().await;
+        let orders = store.orders_of(account.id, OrderId(0), 100).await.unwrap();
+        for facts in &orders {
+            assert_eq!(facts.authorizations.len(), 2);
+            let abandoned = facts
+                .certificate
+                .as_ref()
+                .is_some_and(|c| c.state == CertificateState::Abandoned);
+            assert_eq!(
+                abandoned,
+                facts.order.failure.is_some(),
+                "order {}, log cut at {cut}",
+                facts.order.id
+            );
+        }
+        assert!(orders.len() >= most, "log cut at {cut}");
+        most = orders.len();
+        if cut == log.len() {
+            assert!(orders.len() == 5 && orders.iter().all(|facts| facts.order.failure.is_some()));
+        }
+    }
+}
+
+fn log_of(world: &World) -> std::path::PathBuf {
+    world.path().with_extension("db-wal")
 }
 
 #[tokio::test]
