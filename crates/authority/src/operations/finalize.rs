@@ -17,8 +17,8 @@ use crate::{
 
 impl Authority {
     /// Issues. The same CSR again, while the order is processing or valid, gets the order.
-    pub async fn finalize(&self, account: &Arc<Account>, id: OrderId, csr: Vec<u8>) -> Result<OrderFacts, Failure> {
-        let (authority, account) = (self.clone(), Arc::clone(account));
+    pub async fn finalize(&self, account: &Arc<Account>, id: OrderId, csr: &[u8]) -> Result<OrderFacts, Failure> {
+        let (authority, account, csr) = (self.clone(), Arc::clone(account), csr.to_vec());
         self.detached(async move { authority.finalize_to_the_end(account, id, &csr).await })
             .await
     }

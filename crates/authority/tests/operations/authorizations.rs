@@ -93,7 +93,7 @@ async fn t2_no_authorization_of_the_past_satisfies_a_new_order() {
     world.authority.deactivate_authorization(&account, id).await.unwrap();
     let revoked = world.ready(&account, &["a.example"]).await;
     let changed = Authorization {
-        state: AuthorizationState::Revoked,
+        state: AuthorizationState::Revoked { evidence: Vec::new() },
         ..Authorization::clone(&revoked.authorizations[0])
     };
     let committed = world.store.commit(Change::UpdateAuthorization(changed)).await.unwrap();
@@ -119,8 +119,12 @@ async fn t2_an_order_is_ready_only_while_every_authorization_of_its_own_is_valid
     type Break = fn(&mut Authorization);
     let breaks: [(&str, Break); 4] = [
         ("pending", |a| a.state = AuthorizationState::Pending),
-        ("deactivated", |a| a.state = AuthorizationState::Deactivated),
-        ("revoked", |a| a.state = AuthorizationState::Revoked),
+        ("deactivated", |a| {
+            a.state = AuthorizationState::Deactivated { evidence: Vec::new() }
+        }),
+        ("revoked", |a| {
+            a.state = AuthorizationState::Revoked { evidence: Vec::new() }
+        }),
         ("expired", |a| a.expires = "2026-03-01T12:00:00Z".parse().unwrap()),
     ];
     let names = ["a.example", "b.example", "*.b.example"];

@@ -32,7 +32,7 @@ async fn at_once(
 }
 
 /// The one certificate of an order, and that nothing else was planned or signed.
-async fn the_certificate(world: &World, account: &Account, order: &OrderFacts) -> Certificate {
+async fn the_certificate(world: &World, account: &Arc<Account>, order: &OrderFacts) -> Certificate {
     let (record, der) = world.certificate(account, order.order.id).await.unwrap();
     assert_eq!(world.store.plans(), 1);
     assert_eq!(world.issuance.signed(), [record.to_be_signed.clone()]);
@@ -147,7 +147,7 @@ async fn t23_a_node_that_dies_before_it_signs_is_replaced_by_one_that_signs_the_
 }
 
 /// A plan whose signer is away, and the serial that is known of it.
-async fn unsigned(world: &World, account: &Account) -> OrderFacts {
+async fn unsigned(world: &World, account: &Arc<Account>) -> OrderFacts {
     let order = world.ready(account, &["a.example"]).await;
     world.issuance.signing(Signing::Fails);
     world
@@ -157,7 +157,7 @@ async fn unsigned(world: &World, account: &Account) -> OrderFacts {
         .unwrap()
 }
 
-async fn assert_abandoned(world: &World, account: &Account, planned: &OrderFacts) {
+async fn assert_abandoned(world: &World, account: &Arc<Account>, planned: &OrderFacts) {
     let order = world.reread(planned).await;
     assert_eq!(world.status(&order), OrderStatus::Invalid);
     assert!(order.error(world.clock.now()).is_some());

@@ -9,7 +9,7 @@ use crate::world::{HTTP, World, challenge, csr, new_order, store::Fault, unavail
 const FAULTS: [Fault; 2] = [Fault::NotWritten, Fault::WrittenAllTheSame];
 
 /// Sends finalize until the order is done, as a client would, with the node's own looking around in between.
-async fn finish(world: &World, account: &authority::model::Account, order: &OrderFacts, csr: &[u8]) {
+async fn finish(world: &World, account: &std::sync::Arc<authority::model::Account>, order: &OrderFacts, csr: &[u8]) {
     for _ in 0..5 {
         let facts = world.authority.finalize(account, order.order.id, csr).await.unwrap();
         if world.status(&facts) == OrderStatus::Valid {

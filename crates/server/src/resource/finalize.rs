@@ -13,6 +13,6 @@ pub async fn post(front: &Front, signed: Signed<Arc<Account>>, id: OrderId) -> R
     let request: Finalize = signed.read()?;
     let csr = jose::base64url::decode(&request.csr)
         .map_err(|error| Rejection::Payload(format!("\"csr\" is not base64url without padding: {error}")))?;
-    let facts = front.authority.finalize(&signed.signer, id, csr).await?;
+    let facts = front.authority.finalize(&signed.signer, id, &csr).await?;
     Ok(order::show(front, &facts, StatusCode::OK))
 }

@@ -142,7 +142,7 @@ impl World {
         account
     }
 
-    pub async fn order(&self, account: &Account, names: &[&str]) -> OrderFacts {
+    pub async fn order(&self, account: &Arc<Account>, names: &[&str]) -> OrderFacts {
         self.authority.new_order(account, new_order(names)).await.unwrap()
     }
 
@@ -160,7 +160,7 @@ impl World {
     }
 
     /// Answers a challenge of an order's n-th authorization.
-    pub async fn respond(&self, account: &Account, order: &OrderFacts, n: usize, index: u8) -> Arc<Authorization> {
+    pub async fn respond(&self, account: &Arc<Account>, order: &OrderFacts, n: usize, index: u8) -> Arc<Authorization> {
         self.authority
             .respond(account, challenge(order, n, index))
             .await
@@ -168,7 +168,7 @@ impl World {
     }
 
     /// An order whose every authorization is valid.
-    pub async fn ready(&self, account: &Account, names: &[&str]) -> OrderFacts {
+    pub async fn ready(&self, account: &Arc<Account>, names: &[&str]) -> OrderFacts {
         let order = self.order(account, names).await;
         for n in 0..order.authorizations.len() {
             self.respond(account, &order, n, 0).await;
@@ -179,7 +179,7 @@ impl World {
     }
 
     /// A certificate, all the way.
-    pub async fn issue(&self, account: &Account, names: &[&str]) -> Issued {
+    pub async fn issue(&self, account: &Arc<Account>, names: &[&str]) -> Issued {
         let order = self.ready(account, names).await;
         let key = KeyPair::generate_p256();
         let csr = csr_of(&key, names);
@@ -196,7 +196,7 @@ impl World {
 
     pub async fn certificate(
         &self,
-        account: &Account,
+        account: &Arc<Account>,
         order: OrderId,
     ) -> Result<(Arc<CertificateRecord>, Vec<u8>), Failure> {
         self.authority.certificate(account, CertificateId { order, n: 0 }).await
