@@ -13,7 +13,7 @@ use crate::world::{DNS, HTTP, World, challenge, method::Answer, refusal};
 
 // 8555-7.5.1-7
 #[tokio::test]
-async fn of_two_challenges_answered_at_once_the_first_result_decides() {
+async fn of_two_challenges_answered_at_once_on_two_nodes_the_first_result_decides() {
     let decided = [
         (HTTP, (|| Answer::Valid) as fn() -> Answer, AuthorizationStatus::Valid),
         (HTTP, || Answer::Lasting("no"), AuthorizationStatus::Invalid),
@@ -33,9 +33,10 @@ async fn of_two_challenges_answered_at_once_the_first_result_decides() {
             AuthorizationStatus::Valid => Answer::Lasting("too late"),
             _ => Answer::Valid,
         };
+        let second_node = world.second_node();
         let both = join(
             world.authority.respond(&account, challenge(&order, 0, HTTP)),
-            world.authority.respond(&account, challenge(&order, 0, DNS)),
+            second_node.respond(&account, challenge(&order, 0, DNS)),
         );
         let ((one, other), ()) = join(both, async {
             world.settle().await;
@@ -53,6 +54,48 @@ async fn of_two_challenges_answered_at_once_the_first_result_decides() {
             assert_eq!(seen.shown_challenges().collect::<Vec<_>>(), [first]);
         }
     }
+}
+
+// 8555-7.5.1-7
+#[tokio::test]
+async fn on_one_node_responses_at_once_make_one_validation_and_all_see_its_result() {
+    let world = World::new().await;
+    let account = world.account().await;
+    let order = world.order(&account, &["a.example"]).await;
+    let (release, held) = Answer::held();
+    world.http.will([held]);
+    let respond = |index| world.authority.respond(&account, challenge(&order, 0, index));
+    let all = futures_util::future::join3(respond(HTTP), respond(DNS), respond(HTTP));
+    let ((one, two, three), ()) = join(all, async {
+        world.settle().await;
+        drop(release.send(Answer::Valid));
+    })
+    .await;
+    for seen in [one, two, three] {
+        let seen = seen.unwrap();
+        assert_eq!(seen.status(world.clock.now()), AuthorizationStatus::Valid);
+        assert_eq!(seen.shown_challenges().collect::<Vec<_>>(), [HTTP]);
+    }
+    assert_eq!((world.http.attempts(), world.dns.attempts()), (1, 0));
+}
+
+// 8555-7.5.1-6: whoever asked may have gone away meanwhile.
+#[tokio::test]
+async fn a_response_whose_sender_went_away_is_concluded_all_the_same() {
+    let world = World::new().await;
+    let account = world.account().await;
+    let order = world.order(&account, &["a.example"]).await;
+    let (release, held) = Answer::held();
+    world.http.will([held]);
+    let (authority, asking, id) = (world.authority.clone(), account.clone(), challenge(&order, 0, HTTP));
+    let request = tokio::spawn(async move { authority.respond(&asking, id).await });
+    world.settle().await;
+    request.abort();
+    world.settle().await;
+    drop(release.send(Answer::Valid));
+    world.settle().await;
+    assert_eq!(world.status_now(&order).await, OrderStatus::Ready);
+    assert_eq!(world.http.attempts(), 1);
 }
 
 // 8555-7.5.1-7

@@ -35,7 +35,7 @@ async fn at_once(
 async fn the_certificate(world: &World, account: &Arc<Account>, order: &OrderFacts) -> Certificate {
     let (record, der) = world.certificate(account, order.order.id).await.unwrap();
     assert_eq!(world.store.plans(), 1);
-    assert_eq!(world.issuance.signed(), [record.to_be_signed.clone()]);
+    assert_eq!(world.issuance.signed(), std::slice::from_ref(&record.to_be_signed));
     let certificate = Certificate::parse(&der).unwrap();
     assert_eq!(certificate.tbs_der(), record.to_be_signed);
     certificate

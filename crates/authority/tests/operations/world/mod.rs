@@ -91,14 +91,19 @@ impl World {
         self.node.die();
         self.nodes += 1;
         self.node = Node::new(self.clock.clone(), self.nodes);
-        self.authority = Authority::new(
+        self.authority = self.second_node();
+    }
+
+    /// Another authority beside the first, on the same store; it dies with the first.
+    pub fn second_node(&self) -> Authority {
+        Authority::new(
             self.store.clone(),
             self.node.clone(),
             self.told.clone(),
             self.issuance.clone(),
             registry(&self.http, &self.dns, &self.check),
             self.policy.clone(),
-        );
+        )
     }
 
     /// Until every task waits for the clock or for the test. On the test's one thread a task that can run does so
