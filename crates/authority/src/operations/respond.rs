@@ -22,7 +22,7 @@ impl Authority {
     pub async fn respond(&self, account: &Arc<Account>, id: ChallengeId) -> Result<Arc<Authorization>, Failure> {
         // Before anything is begun: somebody else's, or none.
         self.authorization(account, id.authorization).await?;
-        let turn = self.turns.take(id).await;
+        let turn = self.turns.take(id.authorization).await;
         let (authority, account) = (self.clone(), Arc::clone(account));
         self.detached(async move {
             let _turn = turn;

@@ -15,7 +15,7 @@ impl Authority {
     /// Claims up to `limit` due pieces of work and does them; how many there were.
     pub async fn resume(&self, limit: usize) -> Result<usize, Failure> {
         let now = self.runtime.now();
-        let claimed = self.store.claim(now, later(now, self.policy.lease), limit).await?;
+        let claimed = self.store.claim(now, self.validation_lease(), limit).await?;
         let count = claimed.len();
         for work in claimed {
             let authority = self.clone();

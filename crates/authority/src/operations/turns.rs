@@ -1,4 +1,4 @@
-//! Taking turns at a challenge on this node: one validation for all who ask at once.
+//! Taking turns at an authorization on this node: one validation for all who ask at once.
 //!
 //! Between nodes the versions of the rows decide; this only saves the network from being asked the same thing twice.
 
@@ -9,22 +9,22 @@ use std::{
 
 use futures_channel::oneshot;
 
-use crate::model::ChallengeId;
+use crate::model::AuthorizationId;
 
 /// Who is at it, and who waits.
 #[derive(Default)]
 pub struct Turns {
-    taken: Mutex<HashMap<ChallengeId, Vec<oneshot::Sender<()>>>>,
+    taken: Mutex<HashMap<AuthorizationId, Vec<oneshot::Sender<()>>>>,
 }
 
 /// A turn; the next in line gets it when this is dropped.
 pub struct Turn {
     turns: Arc<Turns>,
-    id: ChallengeId,
+    id: AuthorizationId,
 }
 
 impl Turns {
-    pub async fn take(self: &Arc<Self>, id: ChallengeId) -> Turn {
+    pub async fn take(self: &Arc<Self>, id: AuthorizationId) -> Turn {
         loop {
             let wait = {
                 let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
