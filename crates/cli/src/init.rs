@@ -36,11 +36,14 @@ impl Init {
             ));
         }
         let external_url = self.external_url.unwrap_or_else(|| format!("https://{}", self.listen));
+        let config = first_config(self.listen, external_url.clone());
+        let text = config.to_toml().map_err(|error| error.to_string())?;
+        // What `serve` would refuse is refused before anything is written.
+        Config::parse(&text)?;
         let keys = AuthorityFiles::of(&self.dir);
         keys.make_if_missing()?;
         keys.make_api_certificate(&api_names(self.listen, &external_url))?;
-        let config = first_config(self.listen, external_url);
-        files::write(&file, &config.to_toml().map_err(|error| error.to_string())?)?;
+        files::write(&file, &text)?;
         println!("{}", file.display());
         println!("{}", keys.root.display());
         println!("next: vidimus serve --config {}", file.display());
