@@ -8,7 +8,7 @@ use crate::{
     machine,
     run::{Outcome, cargo, run},
     target,
-    vidimus::{Dev, binary, free_port},
+    vidimus::{Cluster, Running, binary, free_port},
 };
 
 /// Builds, measures and prints; `--quick` does a fifth of the rounds.
@@ -32,7 +32,7 @@ pub fn measure(options: &[&str]) -> Outcome {
     // Debian's pebble hangs at 32 clients and more, so that it is measured at fewer.
     let peer = bench.load(&["--pebble", "--clients", "1,8", "--rounds", &bench.rounds(1500)])?;
 
-    let server = Dev::start(bench.http_port, &bench.dns)?;
+    let server = Running::dev(bench.http_port, &bench.dns)?;
     let empty_kib = server.rss_kib();
     let ours = |arguments: &[&str]| bench.drive(&server, arguments);
     let issue = ours(&["--clients", "1,8,32,128", "--rounds", &bench.rounds(4000)])?;
@@ -74,11 +74,17 @@ pub fn measure(options: &[&str]) -> Outcome {
         &bench.rounds(5000),
     ])?;
     let start = server.start.as_secs_f64();
+
+    let cluster = Cluster::start()?;
+    let server = server.serve(&cluster.url)?;
+    let postgres = bench.drive(&server, &["--clients", "1,8,32,128", "--rounds", &bench.rounds(2000)])?;
     drop(server);
+    drop(cluster);
 
     let figures = json!({
         "machine": facts, "pebble": peer, "issue": issue, "classic": classic, "crowd": crowd, "paced": paced,
-        "cold": cold, "new_nonce": nonce, "new_account": account, "start_s": start, "empty_kib": empty_kib,
+        "cold": cold, "new_nonce": nonce, "new_account": account, "postgres": postgres,
+        "start_s": start, "empty_kib": empty_kib,
     });
     let path = target().join("bench.json");
     fs::write(&path, format!("{figures:#}\n")).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -99,7 +105,7 @@ impl Bench {
     }
 
     /// Drives our server; the DNS that it asks is served by the generator, so that its CPU is the generator's.
-    fn drive(&self, server: &Dev, arguments: &[&str]) -> Outcome<Value> {
+    fn drive(&self, server: &Running, arguments: &[&str]) -> Outcome<Value> {
         let (bundle, pid) = (server.ca_bundle(), server.pid().to_string());
         let bundle = bundle.to_string_lossy();
         let fixed = [
@@ -162,15 +168,24 @@ fn comparison(figures: &Value) -> String {
         .into_iter()
         .flatten()
         .filter_map(|run| run["per_second"].as_f64());
-    let failed = ["issue", "classic", "crowd", "paced", "cold", "new_nonce", "new_account"]
-        .iter()
-        .flat_map(|name| {
-            figures[name]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|run| run["failures"]["total"].as_f64())
-        });
+    let failed = [
+        "issue",
+        "classic",
+        "crowd",
+        "paced",
+        "cold",
+        "new_nonce",
+        "new_account",
+        "postgres",
+    ]
+    .iter()
+    .flat_map(|name| {
+        figures[name]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|run| run["failures"]["total"].as_f64())
+    });
     let fair = ratio(
         crowded["clients"].as_f64().map(|clients| 2000.0 * clients),
         crowded["per_second"].as_f64(),
@@ -230,6 +245,12 @@ fn comparison(figures: &Value) -> String {
             90.0,
         ),
         line("CPU of a cold issuance, ms", cpu(at("cold", 8)), 1.5, 1.0),
+        line(
+            "CPU of an issuance on PostgreSQL, against SQLite's",
+            ratio(cpu(at("postgres", 8)), cpu(ours)),
+            1.5,
+            1.2,
+        ),
         line(
             "memory when empty, MiB",
             figures["empty_kib"].as_f64().map(|kib| kib / 1024.0),

@@ -11,8 +11,8 @@ use std::{
 
 use crate::{run::Outcome, target};
 
-/// A `vidimus dev` that runs until this is dropped.
-pub struct Dev {
+/// A server that runs until this is dropped.
+pub struct Running {
     pub directory: String,
     /// From start to `ready`.
     pub start: Duration,
@@ -22,35 +22,53 @@ pub struct Dev {
     _stdout: BufReader<ChildStdout>,
 }
 
-impl Dev {
-    /// Starts it on free ports in an empty folder below the target directory, and waits until it serves.
-    pub fn start(http_port: u16, dns: &str) -> Outcome<Self> {
+impl Running {
+    /// `vidimus dev` on free ports in an empty folder below the target directory.
+    pub fn dev(http_port: u16, dns: &str) -> Outcome<Self> {
         let dir = target().join("bench-dev");
         // It may not be there; if it cannot be removed, the next line says so.
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        let mut command = Command::new(binary("vidimus"));
+        command.args([
+            "dev",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin",
+            "127.0.0.1:0",
+            "--no-first-certificate",
+            "--dir",
+        ]);
+        command.arg(&dir).args([
+            "--http-port",
+            &http_port.to_string(),
+            "--dns",
+            dns,
+            "--challtestsrv",
+            "127.0.0.1:0",
+        ]);
+        Self::start(command, dir)
+    }
+
+    /// `vidimus serve` with what a `dev` that has ended left in its folder, on another database.
+    pub fn serve(self, database: &str) -> Outcome<Self> {
+        let dir = self.dir.clone();
+        drop(self);
+        let file = dir.join("vidimus.toml");
+        let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let text = text.replace("sqlite:vidimus.db", database);
+        fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+        let mut command = Command::new(binary("vidimus"));
+        command.args(["serve", "--config"]).arg(file);
+        Self::start(command, dir)
+    }
+
+    /// Waits until it serves.
+    fn start(mut command: Command, dir: PathBuf) -> Outcome<Self> {
         let log = dir.join("stderr.log");
         let stderr = fs::File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let begin = Instant::now();
-        let mut child = Command::new(binary("vidimus"))
-            .args([
-                "dev",
-                "--listen",
-                "127.0.0.1:0",
-                "--admin",
-                "127.0.0.1:0",
-                "--no-first-certificate",
-                "--dir",
-            ])
-            .arg(&dir)
-            .args([
-                "--http-port",
-                &http_port.to_string(),
-                "--dns",
-                dns,
-                "--challtestsrv",
-                "127.0.0.1:0",
-            ])
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(stderr)
@@ -75,7 +93,7 @@ impl Dev {
         let _ = child.kill();
         let _ = child.wait();
         let said = fs::read_to_string(&log).unwrap_or_default();
-        Err(format!("vidimus dev ended before it was ready: {}", said.trim_end()))
+        Err(format!("vidimus ended before it was ready: {}", said.trim_end()))
     }
 
     pub fn ca_bundle(&self) -> PathBuf {
@@ -94,10 +112,47 @@ impl Dev {
     }
 }
 
-impl Drop for Dev {
+impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A PostgreSQL cluster that runs until this is dropped.
+pub struct Cluster {
+    /// Of an empty database.
+    pub url: String,
+    child: Child,
+}
+
+impl Cluster {
+    pub fn start() -> Outcome<Self> {
+        let mut child = Command::new(binary("cluster"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cluster cannot be started: {error}"))?;
+        let mut url = String::new();
+        let stdout = child.stdout.take().expect("invariant: it was asked to be piped");
+        match BufReader::new(stdout).read_line(&mut url) {
+            Ok(len) if len > 0 => Ok(Self {
+                url: url.trim().to_owned(),
+                child,
+            }),
+            _ => {
+                let _ = child.wait();
+                Err("PostgreSQL did not start".to_owned())
+            }
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // Its input's end is its sign.
+        drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }

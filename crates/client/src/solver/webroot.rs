@@ -81,18 +81,34 @@ fn path_of(root: &Path, token: &Token) -> PathBuf {
 }
 
 fn write(path: &Path, content: &str) -> Result<(), SolverError> {
-    let failed = |source| SolverError::File {
-        path: path.to_owned(),
-        source,
-    };
+    let mut tries = 1..=TRIES;
+    loop {
+        match write_once(path, content) {
+            // Another order below the same root tidies its folders or writes its file at this moment.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
+                    && tries.next().is_some() => {}
+            result => {
+                return result.map_err(|source| SolverError::File {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        }
+    }
+}
+
+fn write_once(path: &Path, content: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
+        fs::create_dir_all(folder)?;
     }
     // Never through a link that somebody has put there.
     let _ = fs::remove_file(path);
-    let mut file = fs::File::create_new(path).map_err(failed)?;
-    io::Write::write_all(&mut file, content.as_bytes()).map_err(failed)
+    io::Write::write_all(&mut fs::File::create_new(path)?, content.as_bytes())
 }
+
+/// How often a file is written again when its folder goes away meanwhile.
+const TRIES: u32 = 20;
 
 fn remove(path: &Path, root: &Path) -> Result<(), SolverError> {
     match fs::remove_file(path) {
@@ -187,6 +203,26 @@ mod tests {
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
         presented.cleanup().await.unwrap();
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    }
+
+    /// One takes the folder away because it is empty, the other is about to write into it.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn orders_that_share_a_root_do_not_disturb_each_other() {
+        let root = tempfile::tempdir().unwrap();
+        let tasks: Vec<_> = (0..4)
+            .map(|task| {
+                let webroot = Webroot::new(root.path(), None).unwrap();
+                tokio::spawn(async move {
+                    for _ in 0..100 {
+                        let presented = webroot.present(&proof(&format!("token{task}"))).await.unwrap();
+                        presented.cleanup().await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
     }
 
     #[test]
