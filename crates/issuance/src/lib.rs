@@ -80,6 +80,7 @@ impl Issuance for Issuers {
         Ok(Planned {
             serial,
             issuer: issuer.name().to_owned(),
+            crl_shard: issuer.urls().crl.as_ref().map(|_| 0),
             to_be_signed: linted.into_bytes(),
             not_after,
         })

@@ -106,9 +106,11 @@ async fn new_account(store: &dyn Store) -> AccountId {
     let id = AccountId(store.reserve(IdKind::Account, 1).await.unwrap().start);
     let account = Account {
         id,
+        directory: "default".into(),
         key: SigningKey::generate(Algorithm::Es256).unwrap().jwk().clone(),
         contact: vec![],
-        terms_of_service_agreed: true,
+        agreed_terms: None,
+        external_binding: None,
         state: AccountState::Active,
         created: Timestamp::now(),
         version: 0,
@@ -138,6 +140,7 @@ async fn issue(store: &dyn Store, account: AccountId, number: u64) {
     done(
         store,
         Change::CreateOrder {
+            account: (account, 0),
             order: Order {
                 id: order,
                 account,
@@ -145,6 +148,10 @@ async fn issue(store: &dyn Store, account: AccountId, number: u64) {
                 authorizations: vec![authorization],
                 profile: "tls-server".into(),
                 created: now,
+                not_before: None,
+                not_after: None,
+                members: serde_json::Map::new(),
+                csr: None,
                 expires,
                 failure: None,
                 version: 0,
@@ -187,6 +194,9 @@ async fn issue(store: &dyn Store, account: AccountId, number: u64) {
         issuer: "main".into(),
         profile: "tls-server".into(),
         csr_sha256: [1; 32],
+        key_sha256: *Thumbprint::from(std::array::from_fn(|at| (number >> (8 * (at % 8))) as u8)).as_bytes(),
+        crl_shard: Some(0),
+        checks: vec![],
         to_be_signed: vec![0x30; 550],
         planned: now,
         not_after: expires,

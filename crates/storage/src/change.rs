@@ -6,7 +6,7 @@ use acme::Problem;
 use authority::{
     model::{
         Account, AccountId, Authorization, AuthorizationId, AuthorizationState, CertificateId, CertificateRecord,
-        CertificateState, Order, OrderId, Revocation,
+        CertificateState, Order, OrderId, RecordChange, Revocation,
     },
     ports::Change,
 };
@@ -18,9 +18,11 @@ pub(crate) enum Prepared {
     CreateAccount(Row<Account>),
     UpdateAccount(Row<Account>),
     CreateOrder {
+        account: (AccountId, u32),
         order: Row<Order>,
         authorizations: Vec<Row<Authorization>>,
     },
+    CreateAuthorization(Row<Authorization>),
     UpdateAuthorization(Row<Authorization>),
     Plan {
         account: (AccountId, u32),
@@ -44,6 +46,10 @@ pub(crate) enum Prepared {
         version: u32,
         revocation: Revocation,
     },
+    Records {
+        records: Vec<RecordChange>,
+        with: Option<Box<Prepared>>,
+    },
 }
 
 /// An object and its column `data`.
@@ -61,11 +67,13 @@ impl From<Change> for Prepared {
                 Self::UpdateAccount(account_row(account))
             }
             Change::CreateOrder {
+                account,
                 mut order,
                 authorizations,
             } => {
                 order.expires = to_milliseconds(order.expires);
                 Self::CreateOrder {
+                    account,
                     order: Row {
                         data: OrderRow::data(&order),
                         object: Arc::new(order),
@@ -73,6 +81,7 @@ impl From<Change> for Prepared {
                     authorizations: authorizations.into_iter().map(authorization_row).collect(),
                 }
             }
+            Change::CreateAuthorization(authorization) => Self::CreateAuthorization(authorization_row(authorization)),
             Change::UpdateAuthorization(mut authorization) => {
                 authorization.version += 1;
                 Self::UpdateAuthorization(authorization_row(authorization))
@@ -84,6 +93,7 @@ impl From<Change> for Prepared {
                 mut certificate,
             } => {
                 certificate.not_after = to_milliseconds(certificate.not_after);
+                certificate.planned = to_milliseconds(certificate.planned);
                 if let CertificateState::Planned { lease } = &mut certificate.state {
                     *lease = to_milliseconds(*lease);
                 }
@@ -125,6 +135,10 @@ impl From<Change> for Prepared {
                     revocation,
                 }
             }
+            Change::Records { records, with } => Self::Records {
+                records,
+                with: with.map(|change| Box::new(Self::from(*change))),
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jose::Jwk;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::AccountId;
 use crate::Refusal;
@@ -11,9 +12,14 @@ use crate::Refusal;
 #[derive(Clone, Debug)]
 pub struct Account {
     pub id: AccountId,
+    /// The name of the directory it belongs to; a key may have one account in each.
+    pub directory: String,
     pub key: Jwk,
     pub contact: Vec<String>,
-    pub terms_of_service_agreed: bool,
+    /// The terms that were agreed to, by their URL.
+    pub agreed_terms: Option<String>,
+    /// The binding as it was sent and verified (RFC 8555 §7.3.4), a JWS in JSON.
+    pub external_binding: Option<Value>,
     pub state: AccountState,
     pub created: Timestamp,
     /// Counts the changes of the row; a commit names the one it was decided from.

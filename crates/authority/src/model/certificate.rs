@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use pkix::certificate::Serial;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, CertificateId};
+use super::{AccountId, CertificateId, Evidence};
 
 /// One row of the record of what may have been signed. It exists before the signature does.
 #[derive(Clone, Debug)]
@@ -17,11 +17,17 @@ pub struct CertificateRecord {
     pub profile: String,
     /// SHA-256 of the CSR's DER: the same CSR again gets the order, another is refused.
     pub csr_sha256: [u8; 32],
+    /// SHA-256 of the key's SubjectPublicKeyInfo.
+    pub key_sha256: [u8; 32],
+    /// The part of the issuer's CRL that the certificate names; `None` when it names no CRL.
+    pub crl_shard: Option<u32>,
     /// The exact bytes that are, or were, to be signed.
     pub to_be_signed: Vec<u8>,
     pub planned: Timestamp,
     pub not_after: Timestamp,
-    /// Salted root over the evidence of every authorization used.
+    /// Salted root over the evidence of every authorization used and of the checks.
+    /// What the checks before issuance saw, CAA above all.
+    pub checks: Vec<Evidence>,
     pub evidence_root: [u8; 32],
     pub salt: [u8; 16],
     pub state: CertificateState,
@@ -45,4 +51,12 @@ pub struct Revocation {
     pub at: Timestamp,
     /// `None` and 0 are the same in a CRL: no reasonCode.
     pub reason: Option<acme::RevocationReason>,
+}
+
+/// A line of a CRL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoked {
+    pub serial: Serial,
+    pub revocation: Revocation,
+    pub not_after: Timestamp,
 }

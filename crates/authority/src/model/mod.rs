@@ -6,10 +6,12 @@ mod certificate;
 mod evidence;
 mod id;
 mod order;
+mod record;
 
 pub use account::{Account, AccountState};
 pub use authorization::{Authorization, AuthorizationState, Challenge, Response};
-pub use certificate::{CertificateRecord, CertificateState, Revocation};
+pub use certificate::{CertificateRecord, CertificateState, Revocation, Revoked};
 pub use evidence::{DnssecStatus, Evidence, Observation};
 pub use id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId};
 pub use order::{Order, OrderFacts};
+pub use record::{Record, RecordChange};

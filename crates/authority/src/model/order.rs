@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use acme::{AuthorizationStatus, Identifier, OrderStatus, Problem, ProblemType};
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::{AccountId, Authorization, AuthorizationId, CertificateRecord, CertificateState, OrderId};
 
@@ -15,6 +16,13 @@ pub struct Order {
     pub identifiers: Vec<Identifier>,
     pub authorizations: Vec<AuthorizationId>,
     pub profile: String,
+    /// As asked for (RFC 8555 §7.4), to whole seconds.
+    pub not_before: Option<Timestamp>,
+    pub not_after: Option<Timestamp>,
+    /// Members that extensions took from the request and that the order shows.
+    pub members: Map<String, Value>,
+    /// A CSR that came with the order, DER: finalize is bound to it.
+    pub csr: Option<Vec<u8>>,
     pub created: Timestamp,
     pub expires: Timestamp,
     /// Set when issuance failed after it began.

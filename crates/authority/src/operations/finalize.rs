@@ -70,7 +70,7 @@ impl Authority {
             return Err(Refusal::BadCsr("the CSR's key is known to be compromised; generate another".into()).into());
         }
         if let Ok(jwk) = Jwk::from_spki_der(key.spki_der())
-            && self.store.account_by_key(jwk.thumbprint()).await?.is_some()
+            && self.store.is_account_key(jwk.thumbprint()).await?
         {
             return Err(Refusal::BadCsr(
                 "the CSR's key is an account key; a certificate needs a key of its own".into(),
@@ -109,6 +109,9 @@ impl Authority {
             issuer: planned.issuer,
             profile: order.profile.clone(),
             csr_sha256: csr.sha256(),
+            key_sha256: csr.public_key().fingerprint(),
+            crl_shard: planned.crl_shard,
+            checks: Vec::new(),
             to_be_signed: planned.to_be_signed,
             planned: now,
             not_after: planned.not_after,

@@ -91,6 +91,8 @@ impl Authority {
 /// The operator's choices.
 #[derive(Clone, Debug)]
 pub struct Policy {
+    /// The name of the directory that is served.
+    pub directory: String,
     /// How long an order and its pending authorizations may be worked on.
     pub order_lifetime: Duration,
     /// How long a proof of control counts.
@@ -117,6 +119,7 @@ impl Default for Policy {
     fn default() -> Self {
         const DAY: u64 = 24 * 60 * 60;
         Self {
+            directory: "default".to_owned(),
             order_lifetime: Duration::from_secs(7 * DAY),
             authorization_lifetime: Duration::from_secs(30 * DAY),
             identifiers_per_order: 100,

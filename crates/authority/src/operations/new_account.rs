@@ -16,7 +16,10 @@ impl Authority {
     /// The account of a key, and whether it was made just now.
     pub async fn new_account(&self, key: Jwk, request: NewAccount) -> Result<(Arc<Account>, bool), Failure> {
         loop {
-            let existing = self.store.account_by_key(key.thumbprint()).await?;
+            let existing = self
+                .store
+                .account_by_key(&self.policy.directory, key.thumbprint())
+                .await?;
             if let Some(existing) = admit_existing(existing)? {
                 return Ok((existing, false));
             }
@@ -24,8 +27,11 @@ impl Authority {
             let account = Account {
                 id: AccountId(self.store.reserve(IdKind::Account, 1).await?.start),
                 key: key.clone(),
+                directory: self.policy.directory.clone(),
                 contact,
-                terms_of_service_agreed: request.terms_of_service_agreed == Some(true),
+                agreed_terms: (request.terms_of_service_agreed == Some(true))
+                    .then(|| self.policy.terms_of_service.clone().unwrap_or_default()),
+                external_binding: None,
                 state: AccountState::Active,
                 created: self.now(),
                 version: 0,

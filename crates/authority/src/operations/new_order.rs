@@ -4,6 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use acme::{Identifier, NewOrder, Problem, ProblemType};
 use jiff::Timestamp;
+use serde_json::Map;
 
 use super::{Authority, Policy, later};
 use crate::{
@@ -14,8 +15,9 @@ use crate::{
 };
 
 impl Authority {
-    pub async fn new_order(&self, account: &Account, request: NewOrder) -> Result<OrderFacts, Failure> {
+    pub async fn new_order(&self, account: &Arc<Account>, request: NewOrder) -> Result<OrderFacts, Failure> {
         let names = admit(&request, &self.registry, &self.policy)?;
+        let mut account = Arc::clone(account);
         loop {
             let id = OrderId(self.store.reserve(IdKind::Order, 1).await?.start);
             let first = self
@@ -25,10 +27,11 @@ impl Authority {
                 .start;
             let numbered = names.iter().zip(first..);
             let authorizations: Vec<_> = numbered
-                .map(|(name, number)| self.offer(account, name, AuthorizationId(number)))
+                .map(|(name, number)| self.offer(&account, name, AuthorizationId(number)))
                 .collect();
-            let order = compose(account, id, &names, &authorizations, &self.policy, self.now());
+            let order = compose(&account, id, &names, &authorizations, &self.policy, self.now());
             let change = Change::CreateOrder {
+                account: (account.id, account.version),
                 order: order.clone(),
                 authorizations: authorizations.clone(),
             };
@@ -39,6 +42,8 @@ impl Authority {
                     certificate: None,
                 });
             }
+            // The gate read the account before: what became of it since counts here too.
+            account = self.active_account(account.id).await?;
         }
     }
 
@@ -127,6 +132,10 @@ fn compose(
         authorizations: authorizations.iter().map(|authorization| authorization.id).collect(),
         profile: policy.default_profile.clone(),
         created: now,
+        not_before: None,
+        not_after: None,
+        members: Map::new(),
+        csr: None,
         expires: expires.unwrap_or(now),
         failure: None,
         version: 0,

@@ -45,6 +45,8 @@ pub struct IssuanceRequest<'a> {
 pub struct Planned {
     pub serial: Serial,
     pub issuer: String,
+    /// The part of the issuer's CRL that the certificate names, if it names one.
+    pub crl_shard: Option<u32>,
     pub to_be_signed: Vec<u8>,
     pub not_after: Timestamp,
 }

@@ -7,7 +7,7 @@ mod validation;
 
 pub use issuance::{Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck};
 pub use runtime::{Changes, Runtime, Subject};
-pub use store::{Change, Claimed, Committed, IdKind, Store, StoreError};
+pub use store::{CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError};
 pub use validation::{Report, ValidationMethod, ValidationRequest};
 
 /// A future that can be sent between threads.

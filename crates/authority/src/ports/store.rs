@@ -10,7 +10,7 @@ use pkix::certificate::Serial;
 use super::BoxFuture;
 use crate::model::{
     Account, AccountId, Authorization, AuthorizationId, CertificateId, CertificateRecord, Order, OrderFacts, OrderId,
-    Revocation,
+    Record, RecordChange, Revocation, Revoked,
 };
 
 /// Where everything is kept. A [`Committed::Done`] is on disk.
@@ -19,7 +19,14 @@ pub trait Store: Send + Sync {
     fn reserve(&self, kind: IdKind, count: u64) -> BoxFuture<'_, Result<Range<u64>, StoreError>>;
 
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Arc<Account>>, StoreError>>;
-    fn account_by_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<Option<Arc<Account>>, StoreError>>;
+    /// The account of a key in a directory.
+    fn account_by_key<'a>(
+        &'a self,
+        directory: &'a str,
+        thumbprint: Thumbprint,
+    ) -> BoxFuture<'a, Result<Option<Arc<Account>>, StoreError>>;
+    /// Whether a key is any account's, in whatever directory.
+    fn is_account_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<bool, StoreError>>;
     fn order(&self, id: OrderId) -> BoxFuture<'_, Result<Option<OrderFacts>, StoreError>>;
     fn authorization(&self, id: AuthorizationId) -> BoxFuture<'_, Result<Option<Arc<Authorization>>, StoreError>>;
     fn certificate(&self, id: CertificateId) -> BoxFuture<'_, Result<Option<Arc<CertificateRecord>>, StoreError>>;
@@ -43,6 +50,41 @@ pub trait Store: Send + Sync {
         identifier: Identifier,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Arc<Authorization>>, StoreError>>;
+
+    /// Up to `limit` certificates after one, by order, that a filter lets pass.
+    fn certificates(
+        &self,
+        filter: CertificateFilter,
+        after: Option<CertificateId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<CertificateRecord>>, StoreError>>;
+
+    /// Everything of an issuer's shard that is revoked and did not expire before `since`.
+    fn revoked<'a>(
+        &'a self,
+        issuer: &'a str,
+        shard: u32,
+        since: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Revoked>, StoreError>>;
+
+    fn record<'a>(&'a self, kind: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>>;
+
+    /// Up to `limit` records of a kind with keys after `after`, ascending; with an owner, only that one's.
+    fn records<'a>(
+        &'a self,
+        kind: &'a str,
+        owner: Option<u64>,
+        after: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>>;
+
+    /// Up to `limit` records of a kind whose due time has passed, the longest due first.
+    fn due_records<'a>(
+        &'a self,
+        kind: &'a str,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>>;
 
     /// Takes up to `limit` pieces of work whose due time and lease have passed, and leases them until `lease`.
     fn claim(&self, now: Timestamp, lease: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, StoreError>>;
@@ -74,10 +116,14 @@ pub enum Change {
     /// Conflict when the key already has an account.
     CreateAccount(Account),
     UpdateAccount(Account),
+    /// Conditional on the account being at the given version.
     CreateOrder {
+        account: (AccountId, u32),
         order: Order,
         authorizations: Vec<Authorization>,
     },
+    /// Outside any order (RFC 8555 §7.4.1).
+    CreateAuthorization(Authorization),
     UpdateAuthorization(Authorization),
     /// PLAN. Conditional on the account, the order and every authorization being at the given version, and on the
     /// certificate's key being free.
@@ -104,6 +150,36 @@ pub enum Change {
         version: u32,
         revocation: Revocation,
     },
+    /// Records, and a change together with them if there is one: all of it or nothing.
+    Records {
+        records: Vec<RecordChange>,
+        with: Option<Box<Change>>,
+    },
+}
+
+impl Change {
+    /// This change together with records.
+    pub fn and(self, records: Vec<RecordChange>) -> Self {
+        if records.is_empty() {
+            return self;
+        }
+        Self::Records {
+            records,
+            with: Some(Box::new(self)),
+        }
+    }
+}
+
+/// Which certificates an operator, or a compromised key, is about. Everything that is named must hold.
+#[derive(Clone, Debug, Default)]
+pub struct CertificateFilter {
+    pub account: Option<AccountId>,
+    /// SHA-256 of SubjectPublicKeyInfo.
+    pub key_sha256: Option<[u8; 32]>,
+    /// Planned at or after, and before.
+    pub planned: (Option<Timestamp>, Option<Timestamp>),
+    /// Not expired at this time.
+    pub unexpired_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

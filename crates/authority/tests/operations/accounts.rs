@@ -56,7 +56,7 @@ async fn a_known_key_gets_its_account_as_it_was() {
         assert!(!created);
         assert_eq!(again.id, account.id);
         assert_eq!(Some(again.contact.clone()), mail(&["a@example.org"]));
-        assert!(again.terms_of_service_agreed);
+        assert!(again.agreed_terms.is_some());
     }
 }
 
@@ -94,7 +94,7 @@ async fn only_return_existing_is_answered_before_terms_and_contacts() {
         ..NewAccount::default()
     };
     let (account, created) = new_account(&world, &key, agreed).await.unwrap();
-    assert!(created && account.terms_of_service_agreed);
+    assert!(created && account.agreed_terms.is_some());
     let (again, created) = new_account(&world, &key, only).await.unwrap();
     assert_eq!((again.id, created), (account.id, false));
 }

@@ -30,7 +30,7 @@ pub fn show(front: &Front, account: &Account, status: StatusCode) -> Reply {
                 AccountState::Revoked => AccountStatus::Revoked,
             },
             contact: account.contact.clone(),
-            terms_of_service_agreed: account.terms_of_service_agreed.then_some(true),
+            terms_of_service_agreed: account.agreed_terms.is_some().then_some(true),
             orders: Some(front.links.url(Resource::Orders(account.id, OrderId(0)))),
         },
     )

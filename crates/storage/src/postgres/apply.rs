@@ -6,32 +6,64 @@
 //! An `UPDATE` that waited for another looks at `version` again, in the row as the other one left it.
 
 use authority::ports::Committed;
-use deadpool_postgres::Client;
+use deadpool_postgres::{Client, GenericClient};
 use tokio_postgres::{Error, error::SqlState, types::ToSql};
 
+use super::record;
 use crate::{
     change::{Prepared, Row},
-    row::{AccountRow, AuthorizationRow, key},
+    row::{AccountRow, AuthorizationRow, key, key_tag},
 };
-use authority::model::{Authorization, CertificateRecord, CertificateState, Order};
+use authority::model::{AccountId, Authorization, CertificateRecord, CertificateState, Order, RecordChange};
 
 /// Makes the change, and tells how many rows it wrote.
-pub(super) async fn apply(client: &Client, change: &Prepared) -> Result<(Committed, u64), Error> {
-    let (outcome, rows) = match change {
-        Prepared::CreateOrder { order, authorizations } => (
-            create_order(client, order, authorizations).await,
-            1 + authorizations.len() as u64,
-        ),
-        Prepared::Abandon { .. } => (single(client, change).await, 2),
-        _ => (single(client, change).await, 1),
+pub(super) async fn apply(client: &mut Client, change: &Prepared) -> Result<(Committed, u64), Error> {
+    let outcome = match change {
+        Prepared::Records { records, with } => together(client, records, with.as_deref()).await,
+        change => one(client, change).await,
     };
     match outcome {
         Ok(0) => Ok((Committed::Conflict, 0)),
-        Ok(_) => Ok((Committed::Done, rows)),
+        Ok(rows) => Ok((Committed::Done, rows)),
         // Somebody was first, and PostgreSQL undid the statement.
         Err(error) if error.code().is_some_and(lost) => Ok((Committed::Conflict, 0)),
         Err(error) => Err(error),
     }
+}
+
+/// The rows that one statement wrote, 0 for a conflict.
+async fn one(client: &impl GenericClient, change: &Prepared) -> Result<u64, Error> {
+    let (done, rows) = match change {
+        Prepared::CreateOrder {
+            account,
+            order,
+            authorizations,
+        } => (
+            create_order(client, *account, order, authorizations).await?,
+            1 + authorizations.len() as u64,
+        ),
+        Prepared::Abandon { .. } => (single(client, change).await?, 2),
+        _ => (single(client, change).await?, 1),
+    };
+    Ok(if done == 0 { 0 } else { rows })
+}
+
+/// Records, and a change with them: the one case of several statements in a transaction, undone when one conflicts.
+async fn together(client: &mut Client, records: &[RecordChange], with: Option<&Prepared>) -> Result<u64, Error> {
+    let transaction = client.transaction().await?;
+    let mut rows = records.len() as u64;
+    for record in records {
+        if record::change(&transaction, record).await? == 0 {
+            return transaction.rollback().await.map(|()| 0);
+        }
+    }
+    if let Some(change) = with {
+        match one(&transaction, change).await? {
+            0 => return transaction.rollback().await.map(|()| 0),
+            more => rows += more,
+        }
+    }
+    transaction.commit().await.map(|()| rows)
 }
 
 fn lost(state: &SqlState) -> bool {
@@ -43,17 +75,18 @@ fn lost(state: &SqlState) -> bool {
     .contains(state)
 }
 
-async fn single(client: &Client, change: &Prepared) -> Result<u64, Error> {
+async fn single(client: &impl GenericClient, change: &Prepared) -> Result<u64, Error> {
     match change {
         Prepared::CreateAccount(Row { object, data }) => {
-            let sql = "INSERT INTO accounts (id, thumbprint, state, version, data) VALUES ($1, $2, $3, $4, $5)
-                       ON CONFLICT DO NOTHING";
+            let sql = "INSERT INTO accounts (id, directory, thumbprint, state, version, data)
+                       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
             let thumbprint = object.key.thumbprint();
             execute(
                 client,
                 sql,
                 &[
                     &object.id.0.cast_signed(),
+                    &object.directory,
                     &thumbprint.as_ref(),
                     &AccountRow::state(object.state),
                     &i64::from(object.version),
@@ -79,7 +112,27 @@ async fn single(client: &Client, change: &Prepared) -> Result<u64, Error> {
             )
             .await
         }
-        Prepared::CreateOrder { order, authorizations } => create_order(client, order, authorizations).await,
+        Prepared::CreateAuthorization(Row { object, data }) => {
+            let sql = "INSERT INTO authorizations (id, account, identifier, state, version, expires, due, lease, data)
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+            let (due, lease) = AuthorizationRow::times(&object.state);
+            execute(
+                client,
+                sql,
+                &[
+                    &object.id.0.cast_signed(),
+                    &object.account.0.cast_signed(),
+                    &AuthorizationRow::identifier(&object.identifier),
+                    &AuthorizationRow::state(&object.state),
+                    &i64::from(object.version),
+                    &object.expires.as_millisecond(),
+                    &due,
+                    &lease,
+                    data,
+                ],
+            )
+            .await
+        }
         Prepared::UpdateAuthorization(Row { object, data }) => {
             let sql = "UPDATE authorizations
                        SET state = $1, version = version + 1, expires = $2, due = $3, lease = $4, data = $5
@@ -157,17 +210,23 @@ async fn single(client: &Client, change: &Prepared) -> Result<u64, Error> {
             )
             .await
         }
+        Prepared::CreateOrder { .. } | Prepared::Records { .. } => {
+            unreachable!("invariant: `one` and `apply` make these themselves")
+        }
     }
 }
 
 async fn create_order(
-    client: &Client,
+    client: &impl GenericClient,
+    account: (AccountId, u32),
     order: &Row<Order>,
     authorizations: &[Row<Authorization>],
 ) -> Result<u64, Error> {
     let sql = "WITH created AS (
                    INSERT INTO orders (id, account, expires, version, authorizations, data)
-                   VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING id
+                   SELECT $1, $2, $3, $4, $5, $6
+                   WHERE EXISTS (SELECT FROM accounts WHERE id = $16 AND version = $17)
+                   ON CONFLICT DO NOTHING RETURNING id
                ), offered AS (
                    INSERT INTO authorizations (id, account, identifier, state, version, expires, due, lease, data)
                    SELECT new.* FROM created,
@@ -213,6 +272,8 @@ async fn create_order(
             &times.iter().map(|(due, _)| *due).collect::<Vec<_>>(),
             &times.iter().map(|(_, lease)| *lease).collect::<Vec<_>>(),
             &authorizations.iter().map(|row| &*row.data).collect::<Vec<_>>(),
+            &account.0.0.cast_signed(),
+            &i64::from(account.1),
         ],
     )
     .await
@@ -226,7 +287,7 @@ struct Conditions {
 }
 
 async fn plan(
-    client: &Client,
+    client: &impl GenericClient,
     conditions: &Conditions,
     Row { object, data }: &Row<CertificateRecord>,
 ) -> Result<u64, Error> {
@@ -234,8 +295,8 @@ async fn plan(
         return Ok(0);
     };
     let sql = "INSERT INTO certificates (key, account, serial, issuer, state, version, to_be_signed, not_after,
-                                         evidence_root, salt, lease, data)
-               SELECT $1, $2, $3, $4, 'planned', $5, $6, $7, $8, $9, $10, $11
+                                         evidence_root, salt, lease, data, crl_shard, key_tag, planned)
+               SELECT $1, $2, $3, $4, 'planned', $5, $6, $7, $8, $9, $10, $11, $18, $19, $20
                WHERE EXISTS (SELECT FROM accounts WHERE id = $12 AND version = $13)
                  AND EXISTS (SELECT FROM orders WHERE id = $14 AND version = $15)
                  AND NOT EXISTS (
@@ -264,12 +325,19 @@ async fn plan(
             &conditions.order.1,
             &conditions.authorizations.0,
             &conditions.authorizations.1,
+            &object.crl_shard.map(i64::from),
+            &key_tag(&object.key_sha256),
+            &object.planned.as_millisecond(),
         ],
     )
     .await
 }
 
-async fn execute(client: &Client, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+pub(super) async fn execute(
+    client: &impl GenericClient,
+    sql: &str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<u64, Error> {
     let statement = client.prepare_cached(sql).await?;
     client.execute(&statement, params).await
 }

@@ -6,6 +6,7 @@
 mod apply;
 mod connect;
 mod read;
+mod record;
 mod tls;
 
 use std::{
@@ -21,8 +22,9 @@ use acme::Identifier;
 use authority::{
     model::{
         Account, AccountId, Authorization, AuthorizationId, CertificateId, CertificateRecord, OrderFacts, OrderId,
+        Record, Revoked,
     },
-    ports::{BoxFuture, Change, Claimed, Committed, IdKind, Store, StoreError},
+    ports::{BoxFuture, CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError},
 };
 use deadpool_postgres::{Client, Pool, PoolError};
 use jiff::Timestamp;
@@ -36,7 +38,7 @@ use crate::{
     change::Prepared,
     numbers::{BLOCK, Numbers},
     row::legible,
-    row::{AuthorizationRow, counter, key},
+    row::{AuthorizationRow, counter, key, key_tag},
 };
 
 /// The store on PostgreSQL.
@@ -110,8 +112,8 @@ impl PostgresStore {
         if matches!(fault, Some(CommitFault::NoRoom | CommitFault::NotWritten)) {
             return Err(injected());
         }
-        let client = self.client().await?;
-        let (committed, rows) = apply::apply(&client, &change).await.map_err(unavailable)?;
+        let mut client = self.client().await?;
+        let (committed, rows) = apply::apply(&mut client, &change).await.map_err(unavailable)?;
         self.count(rows);
         if fault == Some(CommitFault::WrittenButReported) {
             return Err(injected());
@@ -188,10 +190,25 @@ impl Store for PostgresStore {
         })
     }
 
-    fn account_by_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<Option<Arc<Account>>, StoreError>> {
+    fn account_by_key<'a>(
+        &'a self,
+        directory: &'a str,
+        thumbprint: Thumbprint,
+    ) -> BoxFuture<'a, Result<Option<Arc<Account>>, StoreError>> {
         Box::pin(async move {
-            let sql = concat!("SELECT ", columns!(account), " FROM accounts WHERE thumbprint = $1");
-            self.one(sql, &[&thumbprint.as_ref()], read::account).await
+            let sql = concat!(
+                "SELECT ",
+                columns!(account),
+                " FROM accounts WHERE thumbprint = $1 AND directory = $2"
+            );
+            self.one(sql, &[&thumbprint.as_ref(), &directory], read::account).await
+        })
+    }
+
+    fn is_account_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let sql = "SELECT FROM accounts WHERE thumbprint = $1 LIMIT 1";
+            Ok(!self.query(sql, &[&thumbprint.as_ref()]).await?.is_empty())
         })
     }
 
@@ -265,6 +282,124 @@ impl Store for PostgresStore {
             rows.iter()
                 .map(|row| Ok(Arc::new(read::authorization(row, 0)?)))
                 .collect()
+        })
+    }
+
+    fn certificates(
+        &self,
+        filter: CertificateFilter,
+        after: Option<CertificateId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<CertificateRecord>>, StoreError>> {
+        Box::pin(async move {
+            let sql = concat!(
+                "SELECT ",
+                columns!(certificate),
+                " FROM certificates
+                  WHERE key > $1 AND ($2::bigint IS NULL OR account = $2) AND ($3::bigint IS NULL OR planned >= $3)
+                    AND ($4::bigint IS NULL OR planned < $4) AND ($5::bigint IS NULL OR not_after >= $5)
+                    AND ($6::bigint IS NULL OR key_tag = $6)
+                  ORDER BY key LIMIT $7"
+            );
+            let rows = self
+                .query(
+                    sql,
+                    &[
+                        &after.map_or(-1, key),
+                        &filter.account.map(|id| id.0.cast_signed()),
+                        &filter.planned.0.map(|at| at.as_millisecond()),
+                        &filter.planned.1.map(|at| at.as_millisecond()),
+                        &filter.unexpired_at.map(|at| at.as_millisecond()),
+                        &filter.key_sha256.as_ref().map(key_tag),
+                        &i64::try_from(limit).unwrap_or(i64::MAX),
+                    ],
+                )
+                .await?;
+            let read = rows.iter().map(|row| Ok(Arc::new(read::certificate(row, 0)?)));
+            let mut found: Vec<Arc<CertificateRecord>> = read.collect::<Result<_, StoreError>>()?;
+            found.retain(|record| {
+                filter
+                    .key_sha256
+                    .is_none_or(|key_sha256| record.key_sha256 == key_sha256)
+            });
+            Ok(found)
+        })
+    }
+
+    fn revoked<'a>(
+        &'a self,
+        issuer: &'a str,
+        shard: u32,
+        since: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Revoked>, StoreError>> {
+        Box::pin(async move {
+            let sql = "SELECT key, serial, revoked, reason, not_after FROM certificates
+                       WHERE revoked IS NOT NULL AND issuer = $1 AND crl_shard = $2 AND not_after >= $3";
+            let rows = self
+                .query(sql, &[&issuer, &i64::from(shard), &since.as_millisecond()])
+                .await?;
+            rows.iter().map(read::revoked).collect()
+        })
+    }
+
+    fn record<'a>(&'a self, kind: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
+        Box::pin(async move {
+            let sql = concat!(
+                "SELECT ",
+                columns!(record),
+                " FROM records WHERE kind = $1 AND key = $2"
+            );
+            let rows = self.query(sql, &[&kind, &key]).await?;
+            rows.first().map(read::record).transpose()
+        })
+    }
+
+    fn records<'a>(
+        &'a self,
+        kind: &'a str,
+        owner: Option<u64>,
+        after: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(async move {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = match owner.map(u64::cast_signed) {
+                None => {
+                    let sql = concat!(
+                        "SELECT ",
+                        columns!(record),
+                        " FROM records WHERE kind = $1 AND key > $2 ORDER BY key LIMIT $3"
+                    );
+                    self.query(sql, &[&kind, &after, &limit]).await?
+                }
+                Some(owner) => {
+                    let sql = concat!(
+                        "SELECT ",
+                        columns!(record),
+                        " FROM records WHERE kind = $1 AND owner = $2 AND key > $3 ORDER BY key LIMIT $4"
+                    );
+                    self.query(sql, &[&kind, &owner, &after, &limit]).await?
+                }
+            };
+            rows.iter().map(read::record).collect()
+        })
+    }
+
+    fn due_records<'a>(
+        &'a self,
+        kind: &'a str,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(async move {
+            let sql = concat!(
+                "SELECT ",
+                columns!(record),
+                " FROM records WHERE kind = $1 AND due <= $2 ORDER BY due LIMIT $3"
+            );
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = self.query(sql, &[&kind, &now.as_millisecond(), &limit]).await?;
+            rows.iter().map(read::record).collect()
         })
     }
 

@@ -4,24 +4,29 @@
 use std::sync::Arc;
 
 use authority::{
-    model::{Account, Authorization, CertificateRecord, Order, OrderFacts},
+    model::{Account, Authorization, CertificateRecord, Order, OrderFacts, Record, Revoked},
     ports::StoreError,
 };
 use tokio_postgres::{Row, types::FromSql};
 
 use super::unavailable;
-use crate::row::{AccountRow, AuthorizationRow, CertificateRow, OrderRow, without_authorization};
+use crate::row::{
+    AccountRow, AuthorizationRow, CertificateRow, OrderRow, RecordRow, RevokedRow, without_authorization,
+};
 
 macro_rules! columns {
     (account) => {
-        "id, thumbprint, state, version, data"
+        "id, directory, thumbprint, state, version, data"
     };
     (authorization) => {
         "id, account, identifier, state, version, expires, due, lease, data"
     };
     (certificate) => {
         "key, account, serial, issuer, state, version, to_be_signed, certificate, not_after, evidence_root, salt, \
-         lease, revoked, reason, data"
+         lease, revoked, reason, crl_shard, planned, data"
+    };
+    (record) => {
+        "kind, key, owner, due, version, data"
     };
 }
 pub(super) use columns;
@@ -37,7 +42,7 @@ macro_rules! facts_of {
                     listed.id,
                     a.id, a.account, a.identifier, a.state, a.version, a.expires, a.due, a.lease, a.data,
                     c.key, c.account, c.serial, c.issuer, c.state, c.version, c.to_be_signed, c.certificate,
-                    c.not_after, c.evidence_root, c.salt, c.lease, c.revoked, c.reason, c.data
+                    c.not_after, c.evidence_root, c.salt, c.lease, c.revoked, c.reason, c.crl_shard, c.planned, c.data
              FROM (",
             $orders,
             ") AS o
@@ -114,10 +119,11 @@ pub(super) fn account(row: &Row) -> Result<Account, StoreError> {
     };
     AccountRow {
         id: columns.get(0)?,
-        thumbprint: columns.get(1)?,
-        state: columns.get(2)?,
-        version: columns.get(3)?,
-        data: columns.get(4)?,
+        directory: columns.get(1)?,
+        thumbprint: columns.get(2)?,
+        state: columns.get(3)?,
+        version: columns.get(4)?,
+        data: columns.get(5)?,
     }
     .read()
 }
@@ -163,7 +169,43 @@ pub(super) fn certificate(row: &Row, offset: usize) -> Result<CertificateRecord,
         lease: columns.get(11)?,
         revoked: columns.get(12)?,
         reason: columns.get(13)?,
-        data: columns.get(14)?,
+        crl_shard: columns.get(14)?,
+        planned: columns.get(15)?,
+        data: columns.get(16)?,
+    }
+    .read()
+}
+
+/// key, serial, revoked, reason, not_after.
+pub(super) fn revoked(row: &Row) -> Result<Revoked, StoreError> {
+    let columns = Columns {
+        table: "certificates",
+        row,
+        offset: 0,
+    };
+    RevokedRow {
+        key: columns.get(0)?,
+        serial: columns.get(1)?,
+        revoked: columns.get(2)?,
+        reason: columns.get(3)?,
+        not_after: columns.get(4)?,
+    }
+    .read()
+}
+
+pub(super) fn record(row: &Row) -> Result<Record, StoreError> {
+    let columns = Columns {
+        table: "records",
+        row,
+        offset: 0,
+    };
+    RecordRow {
+        kind: columns.get(0)?,
+        key: columns.get(1)?,
+        owner: columns.get(2)?,
+        due: columns.get(3)?,
+        version: columns.get(4)?,
+        data: columns.get(5)?,
     }
     .read()
 }

@@ -9,12 +9,14 @@ use authority::{
 use jiff::Timestamp;
 use jose::Jwk;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Place, json};
+use super::{Place, Text, json};
 
 /// A row as it is read.
 pub(crate) struct AccountRow<'a> {
     pub id: i64,
+    pub directory: &'a str,
     pub thumbprint: &'a [u8],
     pub state: &'a str,
     pub version: i64,
@@ -25,7 +27,10 @@ pub(crate) struct AccountRow<'a> {
 struct Data<'a> {
     key: Cow<'a, Jwk>,
     contact: Cow<'a, [String]>,
-    terms_of_service_agreed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agreed_terms: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    external_binding: Option<Cow<'a, Value>>,
     created: Timestamp,
 }
 
@@ -34,7 +39,8 @@ impl AccountRow<'_> {
         json(&Data {
             key: Cow::Borrowed(&account.key),
             contact: Cow::Borrowed(&account.contact),
-            terms_of_service_agreed: account.terms_of_service_agreed,
+            agreed_terms: account.agreed_terms.as_deref().map(Cow::Borrowed),
+            external_binding: account.external_binding.as_ref().map(Cow::Borrowed),
             created: account.created,
         })
     }
@@ -58,9 +64,11 @@ impl AccountRow<'_> {
         }
         Ok(Account {
             id: AccountId(self.id.cast_unsigned()),
+            directory: self.directory.to_owned(),
             key: data.key.into_owned(),
             contact: data.contact.into_owned(),
-            terms_of_service_agreed: data.terms_of_service_agreed,
+            agreed_terms: data.agreed_terms.map(Cow::into_owned),
+            external_binding: data.external_binding.map(Cow::into_owned),
             state: match self.state {
                 "active" => AccountState::Active,
                 "deactivated" => AccountState::Deactivated,

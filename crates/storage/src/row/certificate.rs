@@ -1,13 +1,12 @@
 //! The table `certificates`.
 
-use std::ops::RangeInclusive;
+use std::{borrow::Cow, ops::RangeInclusive};
 
 use acme::RevocationReason;
 use authority::{
-    model::{AccountId, CertificateId, CertificateRecord, CertificateState, OrderId, Revocation},
+    model::{AccountId, CertificateId, CertificateRecord, CertificateState, Evidence, OrderId, Revocation, Revoked},
     ports::StoreError,
 };
-use jiff::Timestamp;
 use pkix::certificate::Serial;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +30,8 @@ pub(crate) struct CertificateRow<'a> {
     pub lease: Option<i64>,
     pub revoked: Option<i64>,
     pub reason: Option<i64>,
+    pub crl_shard: Option<i64>,
+    pub planned: i64,
     pub data: &'a str,
 }
 
@@ -38,7 +39,9 @@ pub(crate) struct CertificateRow<'a> {
 struct Data<'a> {
     profile: Text<'a>,
     csr_sha256: Text<'a>,
-    planned: Timestamp,
+    key_sha256: Text<'a>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    checks: Cow<'a, [Evidence]>,
 }
 
 /// One integer for (order, n), so that rows lie in the order of their orders and need no second index. 2^20
@@ -66,7 +69,8 @@ impl CertificateRow<'_> {
         json(&Data {
             profile: Text::Borrowed(&record.profile),
             csr_sha256: jose::base64url::encode(record.csr_sha256).into(),
-            planned: record.planned,
+            key_sha256: jose::base64url::encode(record.key_sha256).into(),
+            checks: Cow::Borrowed(&record.checks),
         })
     }
 
@@ -76,6 +80,7 @@ impl CertificateRow<'_> {
             row: self.key,
         };
         let data: Data = place.data(self.data)?;
+        let key_sha256 = jose::base64url::decode(&data.key_sha256).map_err(|error| place.corrupt("data", error))?;
         let csr_sha256 = jose::base64url::decode(&data.csr_sha256).map_err(|error| place.corrupt("data", error))?;
         Ok(CertificateRecord {
             id: id(self.key),
@@ -85,9 +90,15 @@ impl CertificateRow<'_> {
             issuer: self.issuer.to_owned(),
             profile: data.profile.into_owned(),
             csr_sha256: place.bytes("data", &csr_sha256)?,
+            key_sha256: place.bytes("data", &key_sha256)?,
+            crl_shard: match self.crl_shard {
+                None => None,
+                Some(shard) => Some(u32::try_from(shard).map_err(|_| place.corrupt("crl_shard", shard))?),
+            },
             to_be_signed: self.to_be_signed.to_vec(),
-            planned: data.planned,
+            planned: place.time("planned", self.planned)?,
             not_after: place.time("not_after", self.not_after)?,
+            checks: data.checks.into_owned(),
             evidence_root: place.bytes("evidence_root", self.evidence_root)?,
             salt: place.bytes("salt", self.salt)?,
             state: match (self.state, self.lease, self.certificate) {
@@ -106,15 +117,55 @@ impl CertificateRow<'_> {
             },
             revoked: match (self.revoked, self.reason) {
                 (None, None) => None,
-                (Some(at), reason) => Some(Revocation {
-                    at: place.time("revoked", at)?,
-                    reason: read_reason(place, reason)?,
-                }),
+                (Some(at), reason) => Some(revocation(place, at, reason)?),
                 (None, Some(_)) => return Err(place.corrupt("revoked", "there is a reason and no time")),
             },
             version: place.version(self.version)?,
         })
     }
+}
+
+/// The first eight octets of a key's SHA-256, as the column `key_tag` holds them.
+pub(crate) fn key_tag(key_sha256: &[u8; 32]) -> i64 {
+    let first = key_sha256
+        .first_chunk()
+        .expect("invariant: 32 octets have a first eight");
+    i64::from_be_bytes(*first)
+}
+
+/// A line of a CRL, as it is read: key, serial, revoked, reason, not_after.
+pub(crate) struct RevokedRow<'a> {
+    pub key: i64,
+    pub serial: &'a [u8],
+    pub revoked: i64,
+    pub reason: Option<i64>,
+    pub not_after: i64,
+}
+
+impl RevokedRow<'_> {
+    pub fn read(&self) -> Result<Revoked, StoreError> {
+        let place = Place {
+            table: "certificates",
+            row: self.key,
+        };
+        Ok(Revoked {
+            serial: Serial::from_der_content(self.serial)
+                .map_err(|_| place.corrupt("serial", "it is no serial number"))?,
+            revocation: revocation(place, self.revoked, self.reason)?,
+            not_after: place.time("not_after", self.not_after)?,
+        })
+    }
+}
+
+fn revocation(place: Place, at: i64, reason: Option<i64>) -> Result<Revocation, StoreError> {
+    Ok(Revocation {
+        at: place.time("revoked", at)?,
+        reason: read_reason(place, reason)?,
+    })
+}
+
+fn is_empty(checks: &[Evidence]) -> bool {
+    checks.is_empty()
 }
 
 fn presence<T>(column: Option<T>) -> &'static str {

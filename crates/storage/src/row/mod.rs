@@ -7,6 +7,7 @@ mod account;
 mod authorization;
 mod certificate;
 mod order;
+mod record;
 
 use std::{borrow::Cow, fmt::Display};
 
@@ -17,8 +18,9 @@ use serde::{Serialize, de::DeserializeOwned};
 pub(crate) use self::{
     account::AccountRow,
     authorization::AuthorizationRow,
-    certificate::{CertificateRow, key, keys_of},
+    certificate::{CertificateRow, RevokedRow, key, key_tag, keys_of},
     order::{OrderRow, without_authorization},
+    record::RecordRow,
 };
 
 /// Where a row stands, for whoever has to say that it cannot be true.

@@ -9,6 +9,7 @@ use authority::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Place, Text, json};
 
@@ -29,6 +30,15 @@ struct Data<'a> {
     authorizations: Cow<'a, [AuthorizationId]>,
     profile: Text<'a>,
     created: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_before: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_after: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    members: Cow<'a, Map<String, Value>>,
+    /// base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    csr: Option<Text<'a>>,
 }
 
 impl OrderRow<'_> {
@@ -38,6 +48,10 @@ impl OrderRow<'_> {
             authorizations: Cow::Borrowed(&order.authorizations),
             profile: Cow::Borrowed(&order.profile),
             created: order.created,
+            not_before: order.not_before,
+            not_after: order.not_after,
+            members: Cow::Borrowed(&order.members),
+            csr: order.csr.as_ref().map(|csr| jose::base64url::encode(csr).into()),
         })
     }
 
@@ -62,11 +76,22 @@ impl OrderRow<'_> {
             authorizations: data.authorizations.into_owned(),
             profile: data.profile.into_owned(),
             created: data.created,
+            not_before: data.not_before,
+            not_after: data.not_after,
+            members: data.members.into_owned(),
+            csr: match data.csr {
+                None => None,
+                Some(csr) => Some(jose::base64url::decode(&csr).map_err(|error| place.corrupt("data", error))?),
+            },
             expires: place.time("expires", self.expires)?,
             failure,
             version: place.version(self.version)?,
         })
     }
+}
+
+fn is_empty(members: &Map<String, Value>) -> bool {
+    members.is_empty()
 }
 
 /// An order that names an authorization which is not there.

@@ -13,10 +13,11 @@ use rusqlite::{Connection, params};
 use super::{
     cache::Objects,
     job::{Failure, Write},
+    record,
 };
 use crate::{
     change::{Prepared, Row},
-    row::{AccountRow, AuthorizationRow, key},
+    row::{AccountRow, AuthorizationRow, key, key_tag},
 };
 
 impl Write for Prepared {
@@ -26,11 +27,12 @@ impl Write for Prepared {
         let done = match self {
             Self::CreateAccount(Row { object, data }) => connection
                 .prepare_cached(
-                    "INSERT INTO accounts (id, thumbprint, state, version, data) VALUES (?, ?, ?, ?, ?)
+                    "INSERT INTO accounts (id, directory, thumbprint, state, version, data) VALUES (?, ?, ?, ?, ?, ?)
                      ON CONFLICT DO NOTHING",
                 )?
                 .execute(params![
                     object.id.0.cast_signed(),
+                    object.directory,
                     object.key.thumbprint().as_bytes(),
                     AccountRow::state(object.state),
                     object.version,
@@ -50,7 +52,21 @@ impl Write for Prepared {
                     object.id.0.cast_signed(),
                     object.version - 1,
                 ])?,
-            Self::CreateOrder { order, authorizations } => create_order(connection, order, authorizations)?,
+            Self::CreateOrder {
+                account,
+                order,
+                authorizations,
+            } => {
+                let unchanged = connection
+                    .prepare_cached("SELECT 1 FROM accounts WHERE id = ? AND version = ?")?
+                    .exists(params![account.0.0.cast_signed(), account.1])?;
+                if unchanged {
+                    create_order(connection, order, authorizations)?
+                } else {
+                    0
+                }
+            }
+            Self::CreateAuthorization(row) => insert_authorization(connection, row)?,
             Self::UpdateAuthorization(Row { object, data }) => {
                 let (due, lease) = AuthorizationRow::times(&object.state);
                 connection
@@ -136,6 +152,18 @@ impl Write for Prepared {
                     key(*id),
                     version,
                 ])?,
+            Self::Records { records, with } => {
+                if !record::all_hold(connection, records)? {
+                    return Ok(Committed::Conflict);
+                }
+                if let Some(change) = with
+                    && change.apply(connection)? == Committed::Conflict
+                {
+                    return Ok(Committed::Conflict);
+                }
+                record::write(connection, records)?;
+                1
+            }
         };
         Ok(if done == 1 {
             Committed::Done
@@ -152,13 +180,17 @@ impl Write for Prepared {
             Self::CreateAccount(Row { object, .. }) | Self::UpdateAccount(Row { object, .. }) => {
                 objects.put_account(object);
             }
-            Self::CreateOrder { order, authorizations } => {
+            Self::CreateOrder {
+                order, authorizations, ..
+            } => {
                 objects.put_order(order.object, None);
                 for authorization in authorizations {
                     objects.put_authorization(authorization.object);
                 }
             }
-            Self::UpdateAuthorization(Row { object, .. }) => objects.put_authorization(object),
+            Self::CreateAuthorization(Row { object, .. }) | Self::UpdateAuthorization(Row { object, .. }) => {
+                objects.put_authorization(object);
+            }
             Self::Plan { certificate, .. } => objects.put_certificate(certificate.object),
             Self::Complete {
                 id,
@@ -183,6 +215,11 @@ impl Write for Prepared {
             } => objects.change_certificate(id, version, |record, _| {
                 record.revoked = Some(revocation);
             }),
+            Self::Records { with, .. } => {
+                if let Some(change) = with {
+                    change.publish(output, objects);
+                }
+            }
         }
     }
 }
@@ -195,8 +232,13 @@ impl Prepared {
             Self::CreateAccount(Row { object, .. }) | Self::UpdateAccount(Row { object, .. }) => {
                 objects.forget_account(object.id);
             }
-            Self::CreateOrder { order, .. } => objects.forget_order(order.object.id),
-            Self::UpdateAuthorization(Row { object, .. }) => objects.forget_authorization(object.id),
+            Self::CreateOrder { account, order, .. } => {
+                objects.forget_account(account.0);
+                objects.forget_order(order.object.id);
+            }
+            Self::CreateAuthorization(Row { object, .. }) | Self::UpdateAuthorization(Row { object, .. }) => {
+                objects.forget_authorization(object.id);
+            }
             Self::Plan {
                 account,
                 order,
@@ -211,6 +253,11 @@ impl Prepared {
             }
             Self::Complete { id, .. } | Self::Abandon { id, .. } | Self::Revoke { id, .. } => {
                 objects.forget_order(id.order);
+            }
+            Self::Records { with, .. } => {
+                if let Some(change) = with {
+                    change.forget(objects);
+                }
             }
         }
     }
@@ -237,23 +284,8 @@ fn create_order(
     if inserted == 0 {
         return Ok(0);
     }
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO authorizations (id, account, identifier, state, version, expires, due, lease, data)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    )?;
-    for (count, Row { object, data }) in authorizations.iter().enumerate() {
-        let (due, lease) = AuthorizationRow::times(&object.state);
-        let inserted = insert.execute(params![
-            object.id.0.cast_signed(),
-            object.account.0.cast_signed(),
-            AuthorizationRow::identifier(&object.identifier),
-            AuthorizationRow::state(&object.state),
-            object.version,
-            object.expires.as_millisecond(),
-            due,
-            lease,
-            data,
-        ])?;
+    for (count, row) in authorizations.iter().enumerate() {
+        let inserted = insert_authorization(connection, row)?;
         if inserted == 0 {
             // A number that somebody has: everything written so far goes again, which leaves what was there before.
             for Row { object, .. } in &authorizations[..count] {
@@ -264,6 +296,26 @@ fn create_order(
         }
     }
     Ok(1)
+}
+
+fn insert_authorization(connection: &Connection, Row { object, data }: &Row<Authorization>) -> rusqlite::Result<usize> {
+    let (due, lease) = AuthorizationRow::times(&object.state);
+    connection
+        .prepare_cached(
+            "INSERT INTO authorizations (id, account, identifier, state, version, expires, due, lease, data)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            object.id.0.cast_signed(),
+            object.account.0.cast_signed(),
+            AuthorizationRow::identifier(&object.identifier),
+            AuthorizationRow::state(&object.state),
+            object.version,
+            object.expires.as_millisecond(),
+            due,
+            lease,
+            data,
+        ])
 }
 
 /// The row's key, together with the account and the order being as they were, is the exactly-once.
@@ -279,8 +331,8 @@ fn plan(
     connection
         .prepare_cached(
             "INSERT INTO certificates (key, account, serial, issuer, state, version, to_be_signed, not_after,
-                                       evidence_root, salt, lease, data)
-             SELECT ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?
+                                       evidence_root, salt, lease, crl_shard, key_tag, planned, data)
+             SELECT ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
              WHERE EXISTS (SELECT 1 FROM accounts WHERE id = ? AND version = ?)
                AND EXISTS (SELECT 1 FROM orders WHERE id = ? AND version = ?)
              ON CONFLICT DO NOTHING",
@@ -296,6 +348,9 @@ fn plan(
             object.evidence_root,
             object.salt,
             lease.as_millisecond(),
+            object.crl_shard,
+            key_tag(&object.key_sha256),
+            object.planned.as_millisecond(),
             data,
             account.cast_signed(),
             account_version,

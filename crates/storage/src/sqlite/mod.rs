@@ -10,6 +10,7 @@ mod connect;
 mod health;
 mod job;
 mod read;
+mod record;
 mod reserve;
 mod settings;
 mod writer;
@@ -24,8 +25,9 @@ use acme::Identifier;
 use authority::{
     model::{
         Account, AccountId, Authorization, AuthorizationId, CertificateId, CertificateRecord, OrderFacts, OrderId,
+        Record, Revoked,
     },
-    ports::{BoxFuture, Change, Claimed, Committed, IdKind, Store, StoreError},
+    ports::{BoxFuture, CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError},
 };
 use jiff::Timestamp;
 use jose::Thumbprint;
@@ -44,7 +46,7 @@ use crate::{
     CommitFaults, Database, OnFatal, OpenError, Shared, Statistics,
     change::Prepared,
     numbers::{BLOCK, Numbers},
-    row::{AuthorizationRow, key},
+    row::{AuthorizationRow, key, key_tag},
 };
 
 /// Each may keep 4 MiB of pages; what is read often does not come here.
@@ -199,12 +201,27 @@ impl Store for SqliteStore {
         Box::pin(async move { self.read_account(id) })
     }
 
-    fn account_by_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<Option<Arc<Account>>, StoreError>> {
+    fn account_by_key<'a>(
+        &'a self,
+        directory: &'a str,
+        thumbprint: Thumbprint,
+    ) -> BoxFuture<'a, Result<Option<Arc<Account>>, StoreError>> {
         Box::pin(async move {
             self.health.check()?;
-            let sql = concat!(select!(account), " WHERE thumbprint = ?");
+            let sql = concat!(select!(account), " WHERE thumbprint = ? AND directory = ?");
+            let params = rusqlite::params![thumbprint.as_bytes(), directory];
             self.readers
-                .with(|connection| read::one(connection, sql, [thumbprint.as_bytes()], read::account))
+                .with(|connection| read::one(connection, sql, params, read::account))
+        })
+    }
+
+    fn is_account_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.health.check()?;
+            self.readers.with(|connection| {
+                let mut statement = connection.prepare_cached("SELECT 1 FROM accounts WHERE thumbprint = ?")?;
+                Ok(statement.exists([thumbprint.as_bytes()])?)
+            })
         })
     }
 
@@ -271,6 +288,117 @@ impl Store for SqliteStore {
                 let params = rusqlite::params![account.0.cast_signed(), identifier, limit];
                 read::all(connection, sql, params, read::authorization)
             })
+        })
+    }
+
+    fn certificates(
+        &self,
+        filter: CertificateFilter,
+        after: Option<CertificateId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<CertificateRecord>>, StoreError>> {
+        Box::pin(async move {
+            self.health.check()?;
+            let sql = concat!(
+                select!(certificate),
+                " WHERE key > ?1 AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR planned >= ?3)
+                    AND (?4 IS NULL OR planned < ?4) AND (?5 IS NULL OR not_after >= ?5)
+                  ORDER BY key LIMIT ?6"
+            );
+            let of_key = concat!(
+                select!(certificate),
+                " WHERE key_tag = ?7 AND key > ?1 AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR planned >= ?3)
+                    AND (?4 IS NULL OR planned < ?4) AND (?5 IS NULL OR not_after >= ?5)
+                  ORDER BY key LIMIT ?6"
+            );
+            let first = [
+                after.map_or(-1, key).into(),
+                filter.account.map(|id| id.0.cast_signed()),
+                filter.planned.0.map(|at| at.as_millisecond()),
+                filter.planned.1.map(|at| at.as_millisecond()),
+                filter.unexpired_at.map(|at| at.as_millisecond()),
+                i64::try_from(limit).unwrap_or(i64::MAX).into(),
+            ];
+            self.readers.with(|connection| match &filter.key_sha256 {
+                None => read::all(connection, sql, first, read::certificate),
+                Some(key_sha256) => {
+                    let [a, b, c, d, e, f] = first;
+                    let params = [a, b, c, d, e, f, Some(key_tag(key_sha256))];
+                    let mut found = read::all(connection, of_key, params, read::certificate)?;
+                    found.retain(|record| record.key_sha256 == *key_sha256);
+                    Ok(found)
+                }
+            })
+        })
+    }
+
+    fn revoked<'a>(
+        &'a self,
+        issuer: &'a str,
+        shard: u32,
+        since: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Revoked>, StoreError>> {
+        Box::pin(async move {
+            self.health.check()?;
+            let sql = "SELECT key, serial, revoked, reason, not_after FROM certificates
+                       WHERE revoked IS NOT NULL AND issuer = ? AND crl_shard = ? AND not_after >= ?";
+            let params = rusqlite::params![issuer, shard, since.as_millisecond()];
+            self.readers
+                .with(|connection| read::plain(connection, sql, params, read::revoked))
+        })
+    }
+
+    fn record<'a>(&'a self, kind: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
+        Box::pin(async move {
+            self.health.check()?;
+            let sql = concat!(select!(record), " WHERE kind = ? AND key = ?");
+            let found = self
+                .readers
+                .with(|connection| read::plain(connection, sql, [kind, key], read::record))?;
+            Ok(found.into_iter().next())
+        })
+    }
+
+    fn records<'a>(
+        &'a self,
+        kind: &'a str,
+        owner: Option<u64>,
+        after: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(async move {
+            self.health.check()?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            self.readers.with(|connection| match owner {
+                None => {
+                    let sql = concat!(select!(record), " WHERE kind = ? AND key > ? ORDER BY key LIMIT ?");
+                    read::plain(connection, sql, rusqlite::params![kind, after, limit], read::record)
+                }
+                Some(owner) => {
+                    let sql = concat!(
+                        select!(record),
+                        " WHERE kind = ? AND owner = ? AND key > ? ORDER BY key LIMIT ?"
+                    );
+                    let params = rusqlite::params![kind, owner.cast_signed(), after, limit];
+                    read::plain(connection, sql, params, read::record)
+                }
+            })
+        })
+    }
+
+    fn due_records<'a>(
+        &'a self,
+        kind: &'a str,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(async move {
+            self.health.check()?;
+            let sql = concat!(select!(record), " WHERE kind = ? AND due <= ? ORDER BY due LIMIT ?");
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let params = rusqlite::params![kind, now.as_millisecond(), limit];
+            self.readers
+                .with(|connection| read::plain(connection, sql, params, read::record))
         })
     }
 

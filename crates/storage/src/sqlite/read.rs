@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use authority::{
-    model::{Account, Authorization, CertificateRecord, Order, OrderFacts, OrderId},
+    model::{Account, Authorization, CertificateRecord, Order, OrderFacts, OrderId, Record, Revoked},
     ports::StoreError,
 };
 use rusqlite::{
@@ -15,7 +15,9 @@ use rusqlite::{
 };
 
 use super::job::Failure;
-use crate::row::{AccountRow, AuthorizationRow, CertificateRow, OrderRow, keys_of, without_authorization};
+use crate::row::{
+    AccountRow, AuthorizationRow, CertificateRow, OrderRow, RecordRow, RevokedRow, keys_of, without_authorization,
+};
 
 /// The connections for reading. A point read of a page in memory takes less than handing it to another thread would;
 /// so reads run where they are asked for.
@@ -62,7 +64,7 @@ impl Readers {
 
 macro_rules! select {
     (account) => {
-        "SELECT id, thumbprint, state, version, data FROM accounts"
+        "SELECT id, directory, thumbprint, state, version, data FROM accounts"
     };
     (order) => {
         "SELECT id, account, expires, version, failure, data FROM orders"
@@ -72,8 +74,11 @@ macro_rules! select {
     };
     (certificate) => {
         "SELECT key, account, serial, issuer, state, version, to_be_signed, certificate, not_after, evidence_root, salt,
-                lease, revoked, reason, data
+                lease, revoked, reason, crl_shard, planned, data
          FROM certificates"
+    };
+    (record) => {
+        "SELECT kind, key, owner, due, version, data FROM records"
     };
 }
 pub(super) use select;
@@ -143,6 +148,22 @@ pub(super) fn all<T>(
     Ok(found)
 }
 
+/// All rows that a statement finds, of which nobody else keeps one.
+pub(super) fn plain<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: fn(&Row) -> Result<T, StoreError>,
+) -> Result<Vec<T>, Failure> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
 /// The same for work: a row that cannot be read is left out and told.
 pub(super) fn legible<T>(
     connection: &Connection,
@@ -163,10 +184,11 @@ pub(super) fn account(row: &Row) -> Result<Account, StoreError> {
     let columns = Columns { table: "accounts", row };
     AccountRow {
         id: columns.integer(0)?,
-        thumbprint: columns.blob(1)?,
-        state: columns.text(2)?,
-        version: columns.integer(3)?,
-        data: columns.text(4)?,
+        directory: columns.text(1)?,
+        thumbprint: columns.blob(2)?,
+        state: columns.text(3)?,
+        version: columns.integer(4)?,
+        data: columns.text(5)?,
     }
     .read()
 }
@@ -223,7 +245,38 @@ pub(super) fn certificate(row: &Row) -> Result<CertificateRecord, StoreError> {
         lease: columns.get(11, ValueRef::as_i64_or_null)?,
         revoked: columns.get(12, ValueRef::as_i64_or_null)?,
         reason: columns.get(13, ValueRef::as_i64_or_null)?,
-        data: columns.text(14)?,
+        crl_shard: columns.get(14, ValueRef::as_i64_or_null)?,
+        planned: columns.integer(15)?,
+        data: columns.text(16)?,
+    }
+    .read()
+}
+
+/// key, serial, revoked, reason, not_after.
+pub(super) fn revoked(row: &Row) -> Result<Revoked, StoreError> {
+    let columns = Columns {
+        table: "certificates",
+        row,
+    };
+    RevokedRow {
+        key: columns.integer(0)?,
+        serial: columns.blob(1)?,
+        revoked: columns.integer(2)?,
+        reason: columns.get(3, ValueRef::as_i64_or_null)?,
+        not_after: columns.integer(4)?,
+    }
+    .read()
+}
+
+pub(super) fn record(row: &Row) -> Result<Record, StoreError> {
+    let columns = Columns { table: "records", row };
+    RecordRow {
+        kind: columns.text(0)?,
+        key: columns.text(1)?,
+        owner: columns.get(2, ValueRef::as_i64_or_null)?,
+        due: columns.get(3, ValueRef::as_i64_or_null)?,
+        version: columns.integer(4)?,
+        data: columns.text(5)?,
     }
     .read()
 }

@@ -51,9 +51,20 @@ pub async fn an_account_cannot_take_another_ones_key(world: &World) {
         ..Account::clone(&second)
     };
     done(&*store, Change::UpdateAccount(fresh.clone())).await;
-    assert!(store.account_by_key(second.key.thumbprint()).await.unwrap().is_none());
+    assert!(
+        store
+            .account_by_key("default", second.key.thumbprint())
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert_eq!(
-        store.account_by_key(fresh.key.thumbprint()).await.unwrap().unwrap().id,
+        store
+            .account_by_key("default", fresh.key.thumbprint())
+            .await
+            .unwrap()
+            .unwrap()
+            .id,
         second.id
     );
 }
@@ -74,6 +85,7 @@ pub async fn an_order_number_is_used_once_and_a_conflict_writes_nothing(world: &
     conflict(
         &*store,
         Change::CreateOrder {
+            account: (account.id, 0),
             order: order_of_old_number,
             authorizations,
         },
@@ -85,6 +97,7 @@ pub async fn an_order_number_is_used_once_and_a_conflict_writes_nothing(world: &
     conflict(
         &*store,
         Change::CreateOrder {
+            account: (account.id, 0),
             order: order(7000, account.id, &[7002, taken]),
             authorizations,
         },

@@ -9,6 +9,7 @@ mod numbers;
 mod objects;
 mod postgres;
 mod reads;
+mod records;
 mod restart;
 mod sqlite_file;
 mod world;
@@ -65,6 +66,14 @@ rules! {
         claims::work_is_claimed_when_due_and_once_until_its_lease_passes
         claims::work_claimed_at_the_same_time_is_claimed_once
         claims::a_claim_moves_the_version
+        records::a_record_is_made_once_and_changes_from_the_version_it_was_read_at
+        records::of_several_records_all_are_changed_or_none
+        records::a_change_and_its_records_happen_together_or_not_at_all
+        records::records_are_listed_by_kind_owner_and_due_time
+        records::certificates_are_found_by_account_key_time_and_revocation
+        records::an_order_is_made_for_the_account_as_it_was_read
+        records::an_authorization_may_stand_alone
+        records::a_key_may_have_one_account_in_each_directory
         restart::after_closing_nothing_is_answered
     }
     where_it_outlives_its_store {

@@ -10,6 +10,7 @@ use authority::{
 use jiff::Timestamp;
 use jose::{Algorithm, SigningKey};
 use pkix::certificate::Serial;
+use serde_json::{Map, json};
 
 /// Seconds into the test.
 pub fn at(second: i64) -> Timestamp {
@@ -19,9 +20,11 @@ pub fn at(second: i64) -> Timestamp {
 pub fn account(id: u64) -> Account {
     Account {
         id: AccountId(id),
+        directory: "default".into(),
         key: SigningKey::generate(Algorithm::Es256).unwrap().jwk().clone(),
         contact: vec!["mailto:ida@example.org".into(), "mailto:\"ü\"@example.org".into()],
-        terms_of_service_agreed: true,
+        agreed_terms: Some("https://ca.example/terms".into()),
+        external_binding: Some(json!({"protected": "a", "payload": "b", "signature": "c"})),
         state: AccountState::Active,
         created: "2026-11-23T15:00:00.123456789Z".parse().unwrap(),
         version: 0,
@@ -39,6 +42,10 @@ pub fn order(id: u64, account: AccountId, authorizations: &[u64]) -> Order {
         authorizations: authorizations.iter().map(|id| AuthorizationId(*id)).collect(),
         profile: "tls-server".into(),
         created: at(0),
+        not_before: Some(at(60)),
+        not_after: Some(at(600)),
+        members: Map::from_iter([("replaces".to_owned(), json!("aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"))]),
+        csr: Some(vec![0x30, 0]),
         expires: at(86_400),
         failure: None,
         version: 0,
@@ -137,6 +144,9 @@ pub fn planned(order: &Order, serial_number: u64) -> CertificateRecord {
         issuer: "main".into(),
         profile: "tls-server".into(),
         csr_sha256: [2; 32],
+        key_sha256: [5; 32],
+        crl_shard: Some(3),
+        checks: evidence(),
         to_be_signed: vec![0x30, 0, 255],
         planned: at(20),
         not_after: at(90 * 86_400),
@@ -212,7 +222,16 @@ pub async fn new_order(store: &dyn Store, account: AccountId) -> OrderFacts {
     let order = order(number(store, IdKind::Order).await, account, &authorizations);
     let id = order.id;
     let authorizations = authorizations.iter().map(|id| authorization(*id, account)).collect();
-    done(store, Change::CreateOrder { order, authorizations }).await;
+    let account = (account, store.account(account).await.unwrap().unwrap().version);
+    done(
+        store,
+        Change::CreateOrder {
+            account,
+            order,
+            authorizations,
+        },
+    )
+    .await;
     store.order(id).await.unwrap().unwrap()
 }
 

@@ -19,7 +19,7 @@ pub async fn what_is_not_there_is_none(world: &World) {
     }
     assert!(
         store
-            .account_by_key(jose::Thumbprint::from([9; 32]))
+            .account_by_key("default", jose::Thumbprint::from([9; 32]))
             .await
             .unwrap()
             .is_none()
@@ -33,7 +33,11 @@ pub async fn every_object_is_read_as_it_was_written(world: &World) {
     let account = account(number(&*store, IdKind::Account).await);
     done(&*store, Change::CreateAccount(account.clone())).await;
     assert_eq!(text(&store.account(account.id).await.unwrap().unwrap()), text(&account));
-    let by_key = store.account_by_key(account.key.thumbprint()).await.unwrap().unwrap();
+    let by_key = store
+        .account_by_key("default", account.key.thumbprint())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(text(&by_key), text(&account));
 
     let states = [
@@ -60,6 +64,7 @@ pub async fn every_object_is_read_as_it_was_written(world: &World) {
     done(
         &*store,
         Change::CreateOrder {
+            account: (account.id, 0),
             order: order.clone(),
             authorizations: authorizations.clone(),
         },
@@ -132,7 +137,15 @@ pub async fn authorizations_are_listed_newest_first(world: &World) {
         authorization.identifier = acme::Identifier::dns("same.example.org");
     }
     let order = order(number(&*store, IdKind::Order).await, account.id, &numbers);
-    done(&*store, Change::CreateOrder { order, authorizations }).await;
+    done(
+        &*store,
+        Change::CreateOrder {
+            account: (order.account, 0),
+            order,
+            authorizations,
+        },
+    )
+    .await;
     let same = acme::Identifier::dns("same.example.org");
     let listed = store.authorizations_for(account.id, same.clone(), 2).await.unwrap();
     assert_eq!(

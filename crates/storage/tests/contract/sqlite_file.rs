@@ -68,6 +68,7 @@ async fn one_bad_write_does_not_sink_its_group() {
     let world = World::file();
     let store = world.open().await;
     let account = new_account(&*store).await;
+    let holder = account.id;
     let tasks: Vec<_> = (1..200u64)
         .map(|n| {
             let store = store.clone();
@@ -78,7 +79,18 @@ async fn one_bad_write_does_not_sink_its_group() {
             };
             let order = order(10_000 + n, owner, &[10_000 + n]);
             let authorizations = vec![authorization(10_000 + n, owner)];
-            tokio::spawn(async move { (n, store.commit(Change::CreateOrder { order, authorizations }).await) })
+            tokio::spawn(async move {
+                (
+                    n,
+                    store
+                        .commit(Change::CreateOrder {
+                            account: (holder, 0),
+                            order,
+                            authorizations,
+                        })
+                        .await,
+                )
+            })
         })
         .collect();
     for task in tasks {

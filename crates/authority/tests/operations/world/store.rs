@@ -12,8 +12,9 @@ use acme::Identifier;
 use authority::{
     model::{
         Account, AccountId, Authorization, AuthorizationId, CertificateId, CertificateRecord, OrderFacts, OrderId,
+        Record, Revoked,
     },
-    ports::{BoxFuture, Change, Claimed, Committed, IdKind, Store, StoreError},
+    ports::{BoxFuture, CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError},
 };
 use jiff::Timestamp;
 use jose::Thumbprint;
@@ -94,8 +95,16 @@ impl Store for WatchedStore {
         self.watched(self.inner.account(id))
     }
 
-    fn account_by_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<Option<Arc<Account>>, StoreError>> {
-        self.watched(self.inner.account_by_key(thumbprint))
+    fn account_by_key<'a>(
+        &'a self,
+        directory: &'a str,
+        thumbprint: Thumbprint,
+    ) -> BoxFuture<'a, Result<Option<Arc<Account>>, StoreError>> {
+        self.watched(self.inner.account_by_key(directory, thumbprint))
+    }
+
+    fn is_account_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.watched(self.inner.is_account_key(thumbprint))
     }
 
     fn order(&self, id: OrderId) -> BoxFuture<'_, Result<Option<OrderFacts>, StoreError>> {
@@ -133,6 +142,47 @@ impl Store for WatchedStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Arc<Authorization>>, StoreError>> {
         self.watched(self.inner.authorizations_for(account, identifier, limit))
+    }
+
+    fn certificates(
+        &self,
+        filter: CertificateFilter,
+        after: Option<CertificateId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<CertificateRecord>>, StoreError>> {
+        self.watched(self.inner.certificates(filter, after, limit))
+    }
+
+    fn revoked<'a>(
+        &'a self,
+        issuer: &'a str,
+        shard: u32,
+        since: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Revoked>, StoreError>> {
+        self.watched(self.inner.revoked(issuer, shard, since))
+    }
+
+    fn record<'a>(&'a self, kind: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Record>, StoreError>> {
+        self.watched(self.inner.record(kind, key))
+    }
+
+    fn records<'a>(
+        &'a self,
+        kind: &'a str,
+        owner: Option<u64>,
+        after: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        self.watched(self.inner.records(kind, owner, after, limit))
+    }
+
+    fn due_records<'a>(
+        &'a self,
+        kind: &'a str,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        self.watched(self.inner.due_records(kind, now, limit))
     }
 
     fn claim(&self, now: Timestamp, lease: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, StoreError>> {

@@ -4,10 +4,12 @@
 
 CREATE TABLE accounts (
     id         BIGINT PRIMARY KEY,
-    thumbprint BYTEA  NOT NULL UNIQUE,
+    directory  TEXT   NOT NULL,
+    thumbprint BYTEA  NOT NULL,
     state      TEXT   NOT NULL,
     version    BIGINT NOT NULL,
-    data       TEXT   NOT NULL
+    data       TEXT   NOT NULL,
+    UNIQUE (thumbprint, directory)
 );
 
 CREATE TABLE orders (
@@ -54,10 +56,31 @@ CREATE TABLE certificates (
     lease         BIGINT,
     revoked       BIGINT,
     reason        BIGINT,
+    -- The part of the issuer's CRL that the certificate names.
+    crl_shard     BIGINT,
+    -- The first eight octets of the key's SHA-256.
+    key_tag       BIGINT NOT NULL,
+    planned       BIGINT NOT NULL,
     data          TEXT   NOT NULL
 );
 
 CREATE INDEX certificates_planned ON certificates (lease) WHERE lease IS NOT NULL;
+CREATE INDEX certificates_revoked ON certificates (issuer, crl_shard, not_after) WHERE revoked IS NOT NULL;
+CREATE INDEX certificates_of_key ON certificates (key_tag);
+
+-- Whatever the base has no table for. Keys are compared by octets, as on SQLite.
+CREATE TABLE records (
+    kind    TEXT   NOT NULL,
+    key     TEXT   NOT NULL COLLATE "C",
+    owner   BIGINT,
+    due     BIGINT,
+    version BIGINT NOT NULL,
+    data    TEXT   NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+
+CREATE INDEX records_due ON records (kind, due) WHERE due IS NOT NULL;
+CREATE INDEX records_of_owner ON records (kind, owner, key) WHERE owner IS NOT NULL;
 
 -- The next number of each kind that nobody has had.
 CREATE TABLE counters (

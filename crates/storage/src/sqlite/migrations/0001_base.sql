@@ -3,10 +3,12 @@
 
 CREATE TABLE accounts (
     id         INTEGER PRIMARY KEY,
-    thumbprint BLOB    NOT NULL UNIQUE,
+    directory  TEXT    NOT NULL,
+    thumbprint BLOB    NOT NULL,
     state      TEXT    NOT NULL,
     version    INTEGER NOT NULL,
-    data       TEXT    NOT NULL
+    data       TEXT    NOT NULL,
+    UNIQUE (thumbprint, directory)
 ) STRICT;
 
 CREATE TABLE orders (
@@ -51,12 +53,33 @@ CREATE TABLE certificates (
     lease         INTEGER,
     revoked       INTEGER,
     reason        INTEGER,
+    -- The part of the issuer's CRL that the certificate names.
+    crl_shard     INTEGER,
+    -- The first eight octets of the key's SHA-256: a whole one would make a larger index, and finds no fewer rows.
+    key_tag       INTEGER NOT NULL,
+    planned       INTEGER NOT NULL,
     data          TEXT    NOT NULL,
     order_id      INTEGER GENERATED ALWAYS AS (key >> 20) VIRTUAL,
     n             INTEGER GENERATED ALWAYS AS (key & 1048575) VIRTUAL
 ) STRICT;
 
 CREATE INDEX certificates_planned ON certificates (lease) WHERE lease IS NOT NULL;
+CREATE INDEX certificates_revoked ON certificates (issuer, crl_shard, not_after) WHERE revoked IS NOT NULL;
+CREATE INDEX certificates_of_key ON certificates (key_tag);
+
+-- Whatever the base has no table for.
+CREATE TABLE records (
+    kind    TEXT    NOT NULL,
+    key     TEXT    NOT NULL,
+    owner   INTEGER,
+    due     INTEGER,
+    version INTEGER NOT NULL,
+    data    TEXT    NOT NULL,
+    PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX records_due ON records (kind, due) WHERE due IS NOT NULL;
+CREATE INDEX records_of_owner ON records (kind, owner, key) WHERE owner IS NOT NULL;
 
 -- The next number of each kind that nobody has had.
 CREATE TABLE counters (
