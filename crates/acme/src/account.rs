@@ -1,6 +1,7 @@
 //! Account objects and the requests that make and change them (RFC 8555 §7.1.2, §7.3).
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// RFC 8555 §7.1.2.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +11,9 @@ pub struct Account {
     pub contact: Vec<String>,
     #[serde(rename = "termsOfServiceAgreed", default, skip_serializing_if = "Option::is_none")]
     pub terms_of_service_agreed: Option<bool>,
+    /// The binding as it was verified (RFC 8555 §7.3.4).
+    #[serde(rename = "externalAccountBinding", default, skip_serializing_if = "Option::is_none")]
+    pub external_account_binding: Option<Value>,
     /// Required by the RFC, but some well-known servers leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orders: Option<String>,
@@ -34,6 +38,9 @@ pub struct NewAccount {
     /// `false` is as good as absent.
     #[serde(rename = "onlyReturnExisting", default, skip_serializing_if = "std::ops::Not::not")]
     pub only_return_existing: bool,
+    /// A JWS in JSON (RFC 8555 §7.3.4).
+    #[serde(rename = "externalAccountBinding", default, skip_serializing_if = "Option::is_none")]
+    pub external_account_binding: Option<Value>,
 }
 
 /// The payload of an account update (RFC 8555 §7.3.2) or deactivation (§7.3.6).
@@ -44,6 +51,15 @@ pub struct AccountUpdate {
     /// Kept as text: only `deactivated` means something, every other value is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+}
+
+/// The payload within the inner JWS of keyChange (RFC 8555 §7.3.5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyChange {
+    pub account: String,
+    /// A JWK.
+    #[serde(rename = "oldKey")]
+    pub old_key: Value,
 }
 
 /// What the `orders` URL returns (RFC 8555 §7.1.2.1).

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{Identifier, Problem};
 
@@ -16,6 +17,12 @@ pub struct Authorization {
     /// Present and `true` for a wildcard, absent otherwise (the RFC's own example differs from its text).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wildcard: bool,
+}
+
+/// The payload of newAuthz (RFC 8555 §7.4.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewAuthorization {
+    pub identifier: Identifier,
 }
 
 /// RFC 8555 §7.1.6, authorization status.
@@ -43,6 +50,9 @@ pub struct Challenge {
     pub error: Option<Problem>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// What the challenge type adds.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
 }
 
 /// RFC 8555 §7.1.6, challenge status.

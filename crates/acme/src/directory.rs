@@ -1,6 +1,7 @@
 //! The directory (RFC 8555 §7.1.1).
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Where everything is. Unknown members are ignored by readers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,9 @@ pub struct Directory {
     /// Always written, since some clients dereference it; readers survive its absence.
     #[serde(default)]
     pub meta: Meta,
+    /// What extensions add.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
 }
 
 /// RFC 8555 §9.7.6.
@@ -31,4 +35,7 @@ pub struct Meta {
     pub caa_identities: Vec<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub external_account_required: bool,
+    /// What extensions add.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
 }

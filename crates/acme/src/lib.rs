@@ -15,8 +15,8 @@ mod order;
 mod problem;
 mod revocation;
 
-pub use account::{Account, AccountStatus, AccountUpdate, NewAccount, OrdersList};
-pub use authorization::{Authorization, AuthorizationStatus, Challenge, ChallengeStatus};
+pub use account::{Account, AccountStatus, AccountUpdate, KeyChange, NewAccount, OrdersList};
+pub use authorization::{Authorization, AuthorizationStatus, Challenge, ChallengeStatus, NewAuthorization};
 pub use directory::{Directory, Meta};
 pub use identifier::Identifier;
 pub use key_authorization::KeyAuthorization;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{Identifier, Problem};
 
@@ -23,6 +24,9 @@ pub struct Order {
     pub finalize: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
+    /// What extensions add.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
 }
 
 /// RFC 8555 §7.1.6, order status.
@@ -45,10 +49,15 @@ pub struct NewOrder {
     pub not_before: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<String>,
+    /// What extensions add; the rest is ignored and not reflected.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
 }
 
 /// The payload of finalize: a PKCS#10 request in base64url DER (RFC 8555 §7.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finalize {
-    pub csr: String,
+    /// May be left out where the CSR came with the order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csr: Option<String>,
 }

@@ -13,6 +13,6 @@ pub mod ports;
 mod refusal;
 mod registry;
 
-pub use operations::{Authority, Policy};
+pub use operations::{Authority, ExternalAccounts, ExternalKey, Policy};
 pub use refusal::{Failure, Refusal};
 pub use registry::Registry;

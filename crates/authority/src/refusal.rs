@@ -2,7 +2,7 @@
 
 use acme::Problem;
 
-use crate::ports::StoreError;
+use crate::{model::AccountId, ports::StoreError};
 
 /// An operation's other outcome.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,14 @@ pub enum Refusal {
     /// Deactivated or revoked (RFC 8555 §7.3.6).
     #[error("the account of this key is no longer active; register a new key")]
     AccountInactive,
+    #[error("this server binds accounts to keys of its operator; send \"externalAccountBinding\" (RFC 8555 §7.3.4)")]
+    ExternalAccountRequired,
+    /// RFC 8555 §7.3.5.
+    #[error("the new key belongs to an account already; use that one, or roll over to a fresh key")]
+    KeyInUse(AccountId),
+    /// RFC 8555 §7.3.3.
+    #[error("the terms of service have changed; read them at {terms} and agree at \"instance\"")]
+    TermsChanged { terms: String, account: AccountId },
     #[error("the certificate is already revoked")]
     AlreadyRevoked,
     #[error("{0}")]
@@ -46,6 +54,9 @@ pub enum Refusal {
     /// A check before issuance said no, in its own words.
     #[error("{0}")]
     PreIssuance(Problem),
+    /// An extension said no, in its own words; the problem has its HTTP status.
+    #[error("{0}")]
+    Problem(Problem),
     #[error("agree to the terms of service at {0} by sending \"termsOfServiceAgreed\": true")]
     TermsOfService(String),
     #[error("{0}")]

@@ -7,7 +7,7 @@ use pkix::name::GeneralName;
 
 use crate::{
     identifier::{IdentifierType, Name, NameRefusal},
-    ports::{PreIssuanceCheck, ValidationMethod},
+    ports::{OrderMember, PreIssuanceCheck, ValidationMethod},
 };
 
 #[derive(Clone, Default)]
@@ -15,6 +15,7 @@ pub struct Registry {
     identifier_types: Vec<Arc<dyn IdentifierType>>,
     methods: Vec<Arc<dyn ValidationMethod>>,
     checks: Vec<Arc<dyn PreIssuanceCheck>>,
+    members: Vec<Arc<dyn OrderMember>>,
 }
 
 impl Registry {
@@ -29,6 +30,14 @@ impl Registry {
 
     pub fn add_check(&mut self, check: Arc<dyn PreIssuanceCheck>) {
         self.checks.push(check);
+    }
+
+    pub fn add_order_member(&mut self, member: impl OrderMember + 'static) {
+        self.members.push(Arc::new(member));
+    }
+
+    pub fn order_members(&self) -> &[Arc<dyn OrderMember>] {
+        &self.members
     }
 
     pub fn identifier_types(&self) -> &[Arc<dyn IdentifierType>] {
@@ -73,6 +82,16 @@ impl Registry {
             };
             Problem::new(kind, refusal.to_string()).about(identifier.clone())
         })
+    }
+
+    /// Reads an identifier that some method can prove.
+    pub fn admit_provable(&self, identifier: &Identifier) -> Result<Name, Problem> {
+        let name = self.admit(identifier)?;
+        if self.methods_for(&name).next().is_none() {
+            let detail = format!("no validation method of this server can prove control of {identifier}");
+            return Err(Problem::new(ProblemType::RejectedIdentifier, detail).about(identifier.clone()));
+        }
+        Ok(name)
     }
 
     /// The place of an admitted name in a certificate. `None` when its type is no longer registered.

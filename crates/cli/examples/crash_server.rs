@@ -25,7 +25,7 @@ use authority::{
     },
     ports::{
         BoxFuture, CertificateFilter, Change, Claimed, Committed, IdKind, Issuance, IssuanceFailure, IssuanceRequest,
-        Planned, Store, StoreError,
+        Planned, Store, StoreError, Validity,
     },
 };
 use cli::{
@@ -156,8 +156,16 @@ impl Issuance for BombedIssuance {
         })
     }
 
-    fn chain(&self, issuer: &str) -> Option<Vec<Vec<u8>>> {
-        self.inner.chain(issuer)
+    fn profiles(&self) -> Vec<(String, String)> {
+        self.inner.profiles()
+    }
+
+    fn admit_validity(&self, profile: &str, asked: Validity, now: Timestamp) -> Result<(), String> {
+        self.inner.admit_validity(profile, asked, now)
+    }
+
+    fn chains(&self, issuer: &str) -> Vec<Vec<Vec<u8>>> {
+        self.inner.chains(issuer)
     }
 }
 

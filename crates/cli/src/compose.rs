@@ -9,14 +9,15 @@ use std::{
 };
 
 use authority::{
-    Authority, Policy, Registry,
+    Authority, ExternalAccounts, Policy, Registry,
     ports::{BoxFuture, Issuance, Store},
 };
 use config::Config;
 use issuance::{Issuer, IssuerUrls, Issuers, Profile};
 use pkix::certificate::Certificate;
 use server::{
-    Admin, Front, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, PublicFiles, Seal, TlsIdentity, Waiting,
+    Admin, Front, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, Place, PublicFiles, Seal, TlsIdentity,
+    Waiting,
 };
 use storage::Database;
 use tokio::sync::watch;
@@ -94,7 +95,7 @@ impl Node {
         let nonces = Nonces::resume(Seal::new(&secret), process, &nonce_file)
             .map_err(|error| format!("{} cannot be read: {error}", nonce_file.display()))?;
         let nonces = Arc::new(nonces);
-        let links = Links::new(&config.server.external_url, Seal::new(&secret));
+        let links = Links::new(&config.server.external_url, Place::default(), Seal::new(&secret));
         let (peers, desk) = match config.server.peer {
             Some(address) => {
                 let (peers, desk) = peer(address, &database, &nonces).await?;
@@ -364,6 +365,13 @@ fn policy(config: &Config, folder: &Path) -> Result<Policy, String> {
         authorization_lifetime: config.acme.authorization_lifetime.duration(),
         identifiers_per_order: config.acme.identifiers_per_order,
         terms_of_service: config.acme.terms_of_service.clone(),
+        agree_again: config.acme.agree_again,
+        external_accounts: match config.acme.external_accounts {
+            config::ExternalAccounts::Off => ExternalAccounts::Off,
+            config::ExternalAccounts::Optional => ExternalAccounts::Optional,
+            config::ExternalAccounts::Required => ExternalAccounts::Required,
+        },
+        reuse_authorizations: config.acme.reuse_authorizations.duration(),
         default_profile: config.acme.default_profile.clone(),
         validation_wait: config.validation.wait.duration(),
         validation_attempts: config.validation.attempts,
@@ -422,10 +430,18 @@ fn issuers(config: &Config, folder: &Path) -> Result<Issuers, String> {
                 issuer.not_after()
             ));
         }
-        Ok(issuer)
+        settings.alternates.iter().try_fold(issuer, |issuer, file| {
+            let file = folder.join(file);
+            let chain = pkix::pem::parse_chain(&files::read(&file)?)
+                .map_err(|error| format!("issuer.{name}.alternates: {}: {error}", file.display()))?;
+            issuer
+                .with_alternate(chain)
+                .map_err(|error| format!("issuer.{name}.alternates: {}: {error}", file.display()))
+        })
     });
     let profiles = config.profile.iter().map(|(name, settings)| Profile {
         name: name.clone(),
+        description: settings.description.clone(),
         issuer: settings.issuer.clone(),
         lifetime: settings.lifetime.duration(),
         backdate: settings.backdate.duration(),
@@ -447,8 +463,11 @@ fn options(config: &Config) -> Options {
             terms_of_service: config.acme.terms_of_service.clone(),
             website: config.acme.website.clone(),
             caa_identities: config.acme.caa_identities.clone(),
-            external_account_required: false,
+            external_account_required: config.acme.external_accounts == config::ExternalAccounts::Required,
+            members: serde_json::Map::new(),
         },
+        pre_authorization: config.acme.pre_authorization,
+        open: Vec::new(),
         hold: config.server.hold.duration(),
         orders_per_page: config.server.orders_per_page,
     }

@@ -56,8 +56,10 @@ pub fn first_config(listen: SocketAddr, external_url: String) -> Config {
     let issuer = config::Issuer {
         certificate: "issuing.pem".into(),
         key: "issuing.key".into(),
+        alternates: Vec::new(),
     };
     let profile = config::Profile {
+        description: "certificates of TLS servers".to_owned(),
         issuer: "issuing".to_owned(),
         lifetime: "90d".parse().expect("invariant: a duration"),
         backdate: "1h".parse().expect("invariant: a duration"),

@@ -1,8 +1,7 @@
 //! Binding to an account elsewhere (RFC 8555 §7.3.4).
 
-use aws_lc_rs::hmac;
 use jose::Jwk;
-use serde_json::{Value, json};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 /// What a CA gave out for one account: a key id and a MAC key.
@@ -28,12 +27,8 @@ impl ExternalAccount {
 
     /// The inner JWS over the account's public key: HS256, no nonce, the URL of newAccount.
     pub(crate) fn bind(&self, account_key: &Jwk, new_account: &str) -> Value {
-        let protected = json!({"alg": "HS256", "kid": self.key_id, "url": new_account}).to_string();
         let payload = serde_json::to_vec(account_key).expect("invariant: a public key is a map of strings");
-        let (protected, payload) = (jose::base64url::encode(protected), jose::base64url::encode(payload));
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.mac_key);
-        let tag = hmac::sign(&key, format!("{protected}.{payload}").as_bytes());
-        json!({"protected": protected, "payload": payload, "signature": jose::base64url::encode(tag)})
+        jose::mac_flattened(&self.mac_key, &self.key_id, new_account, &payload)
     }
 }
 
@@ -48,7 +43,9 @@ impl std::fmt::Debug for ExternalAccount {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::hmac;
     use jose::{Algorithm, SigningKey};
+    use serde_json::json;
 
     use super::*;
 

@@ -45,6 +45,7 @@ impl Order {
             identifiers: identifiers.iter().map(Identifier::to_wire).collect(),
             not_before: validity.not_before.map(|time| time.to_string()),
             not_after: validity.not_after.map(|time| time.to_string()),
+            members: serde_json::Map::new(),
         };
         let names: Vec<String> = identifiers.iter().map(Identifier::to_string).collect();
         let answer = account
@@ -162,7 +163,7 @@ impl Order {
             ));
         }
         let request = json(&Finalize {
-            csr: jose::base64url::encode(csr.der()),
+            csr: Some(jose::base64url::encode(csr.der())),
         });
         let mut last = None;
         for _ in 0..MOST_FINALIZES {

@@ -66,6 +66,14 @@ pub struct Acme {
     /// URL of terms that newAccount must agree to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub terms_of_service: Option<String>,
+    /// Whether accounts must agree again, on a page of this server, when that URL changes.
+    pub agree_again: bool,
+    /// Whether accounts are bound to keys that `vidimus ca eab add` hands out: `off`, `optional` or `required`.
+    pub external_accounts: ExternalAccounts,
+    /// Whether clients may have names authorized before they order (newAuthz).
+    pub pre_authorization: bool,
+    /// How old a proof of control may be and still count for a new order; `0s`: every order proves anew.
+    pub reuse_authorizations: Span,
     /// URL of a page about this authority.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub website: Option<String>,
@@ -82,6 +90,15 @@ pub struct Acme {
     /// File of SHA-256 fingerprints (hex, one a line) of SubjectPublicKeyInfo: keys that get neither account nor certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked_keys: Option<PathBuf>,
+}
+
+/// Whether accounts are bound to keys of the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExternalAccounts {
+    Off,
+    Optional,
+    Required,
 }
 
 /// `[validation]`: how control is proved.
@@ -115,12 +132,18 @@ pub struct Issuer {
     pub certificate: PathBuf,
     /// Its key, PKCS#8 PEM, mode 0600.
     pub key: PathBuf,
+    /// Other chains for the same key and name, PEM, offered beside the first (`rel="alternate"`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternates: Vec<PathBuf>,
 }
 
 /// `[profile.NAME]`: a recipe for certificates.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
+    /// What it is for, in a sentence for subscribers.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
     /// The issuer that signs.
     pub issuer: String,
     /// Time from notBefore to notAfter, both included.
@@ -157,6 +180,10 @@ impl Default for Acme {
     fn default() -> Self {
         Self {
             terms_of_service: None,
+            agree_again: false,
+            external_accounts: ExternalAccounts::Off,
+            pre_authorization: true,
+            reuse_authorizations: span("0s"),
             website: None,
             caa_identities: Vec::new(),
             default_profile: "default".to_owned(),

@@ -17,8 +17,8 @@ pub struct Issuer {
     certificate: Certificate,
     key: KeyPair,
     key_identifier: [u8; 20],
-    /// DER, from this certificate up, the root left out.
-    chain: Vec<Vec<u8>>,
+    /// DER, each from a certificate of this key up, the root left out; the preferred one first, never empty.
+    chains: Vec<Vec<Vec<u8>>>,
     urls: IssuerUrls,
 }
 
@@ -81,22 +81,44 @@ impl Issuer {
                 return Err(unfit(&format!("{uri:?} is not a URL that a certificate can carry")));
             }
         }
-        let mut above = Vec::new();
-        for der in chain {
-            let parsed = Certificate::parse(&der).map_err(unreadable)?;
-            if above.is_empty() || parsed.subject() != parsed.issuer() {
-                above.push(der);
-            }
-        }
+        let above = without_root(chain).map_err(unreadable)?;
         let key_identifier = key.public_key().key_identifier();
         Ok(Self {
             name: name.to_owned(),
             certificate,
             key,
             key_identifier,
-            chain: above,
+            chains: vec![above],
             urls,
         })
+    }
+
+    /// Adds another chain for the same key and name, for example one that is cross-signed (RFC 8555 §7.4.2).
+    pub fn with_alternate(mut self, chain: Vec<Vec<u8>>) -> Result<Self, IssuerError> {
+        let unfit = |what: &str| IssuerError::Unfit {
+            name: self.name.clone(),
+            what: what.to_owned(),
+        };
+        let unreadable = |error| IssuerError::Certificate {
+            name: self.name.clone(),
+            error,
+        };
+        let first = chain
+            .first()
+            .ok_or_else(|| unfit("an alternate chain has no certificate"))?;
+        let certificate = Certificate::parse(first).map_err(unreadable)?;
+        if certificate.spki_der() != self.certificate.spki_der() || certificate.subject() != self.certificate.subject()
+        {
+            return Err(unfit(
+                "an alternate chain begins with a certificate of another key or another name",
+            ));
+        }
+        if !certificate.is_ca() {
+            return Err(unfit("an alternate chain begins with a certificate that is not a CA's"));
+        }
+        let above = without_root(chain).map_err(unreadable)?;
+        self.chains.push(above);
+        Ok(self)
     }
 
     pub fn from_pem(name: &str, chain_pem: &str, key_pem: &str, urls: IssuerUrls) -> Result<Self, IssuerError> {
@@ -119,8 +141,8 @@ impl Issuer {
         &self.certificate
     }
 
-    pub fn chain(&self) -> &[Vec<u8>] {
-        &self.chain
+    pub fn chains(&self) -> &[Vec<Vec<u8>>] {
+        &self.chains
     }
 
     pub fn subject(&self) -> &DistinguishedName {
@@ -161,4 +183,16 @@ impl Issuer {
     pub(crate) fn sign(&self, linted: &Linted) -> Vec<u8> {
         certificate::assemble(linted.bytes(), self.algorithm(), &self.key.sign(linted.bytes()))
     }
+}
+
+/// A self-signed certificate above the first is left out: who trusts it has it.
+fn without_root(chain: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, CertificateError> {
+    let mut above = Vec::with_capacity(chain.len());
+    for der in chain {
+        let parsed = Certificate::parse(&der)?;
+        if above.is_empty() || parsed.subject() != parsed.issuer() {
+            above.push(der);
+        }
+    }
+    Ok(above)
 }

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use authority::{
     model::CertificateRecord,
-    ports::{BoxFuture, Issuance, IssuanceFailure, IssuanceRequest, Planned},
+    ports::{BoxFuture, Issuance, IssuanceFailure, IssuanceRequest, Planned, Validity},
 };
 use jiff::Timestamp;
 use pkix::certificate::Serial;
@@ -62,6 +62,25 @@ impl Issuance for Issuers {
         self.profiles.contains_key(profile)
     }
 
+    fn profiles(&self) -> Vec<(String, String)> {
+        let profiles = self.profiles.values();
+        profiles
+            .map(|profile| (profile.name.clone(), profile.description.clone()))
+            .collect()
+    }
+
+    fn admit_validity(&self, profile: &str, asked: Validity, now: Timestamp) -> Result<(), String> {
+        let profile = self
+            .profiles
+            .get(profile)
+            .ok_or_else(|| format!("the profile {profile:?} is not configured"))?;
+        let issuer = self
+            .issuers
+            .get(&profile.issuer)
+            .ok_or_else(|| format!("the issuer {:?} is not configured", profile.issuer))?;
+        profile.admit(asked, now, issuer)
+    }
+
     fn prepare(&self, request: &IssuanceRequest<'_>) -> Result<Planned, IssuanceFailure> {
         let unavailable = |what: String| IssuanceFailure::Unavailable(what);
         let profile = self
@@ -107,7 +126,10 @@ impl Issuance for Issuers {
         })
     }
 
-    fn chain(&self, issuer: &str) -> Option<Vec<Vec<u8>>> {
-        self.issuers.get(issuer).map(|issuer| issuer.chain().to_vec())
+    fn chains(&self, issuer: &str) -> Vec<Vec<Vec<u8>>> {
+        self.issuers
+            .get(issuer)
+            .map(|issuer| issuer.chains().to_vec())
+            .unwrap_or_default()
     }
 }

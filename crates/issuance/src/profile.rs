@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authority::ports::{IssuanceFailure, IssuanceRequest};
+use authority::ports::{IssuanceFailure, IssuanceRequest, Validity};
 use jiff::{SignedDuration, Timestamp};
 use pkix::{
     certificate::{Serial, TbsCertificate},
@@ -18,6 +18,8 @@ use crate::Issuer;
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub name: String,
+    /// What it is for, in a sentence for subscribers.
+    pub description: String,
     pub issuer: String,
     /// From notBefore to notAfter, both included: the certificate says one second less (RFC 5280 §4.1.2.5).
     pub lifetime: Duration,
@@ -35,7 +37,7 @@ impl Profile {
         serial: Serial,
         issuer: &Issuer,
     ) -> Result<TbsCertificate, IssuanceFailure> {
-        let (not_before, not_after) = self.validity(request.now, issuer)?;
+        let (not_before, not_after) = self.validity(request.validity, request.now, issuer)?;
         let subject = self.subject(request)?;
         let key = request.csr.public_key();
         let names: Vec<GeneralName> = request
@@ -65,13 +67,51 @@ impl Profile {
         })
     }
 
-    /// INCIDENTS T19: exact, minus the one second that "inclusive" means; T24: never beyond the issuer.
-    fn validity(&self, now: Timestamp, issuer: &Issuer) -> Result<(Timestamp, Timestamp), IssuanceFailure> {
+    /// INCIDENTS T19: exact, minus the one second that "inclusive" means; T24: never beyond the issuer. What the order
+    /// asked for is given to the second (RFC 8555 §7.4), or nothing is.
+    fn validity(
+        &self,
+        asked: Validity,
+        now: Timestamp,
+        issuer: &Issuer,
+    ) -> Result<(Timestamp, Timestamp), IssuanceFailure> {
         let overflow =
             |_| IssuanceFailure::Unavailable(format!("profile {:?}: the lifetime ends after time does", self.name));
-        let not_before = now.checked_sub(self.backdate).map_err(overflow)?;
-        let not_after = not_before.checked_add(self.lifetime).map_err(overflow)?;
-        let not_after = not_after.checked_sub(SignedDuration::from_secs(1)).map_err(overflow)?;
+        let second = SignedDuration::from_secs(1);
+        let not_before = match asked.not_before {
+            Some(asked) => asked,
+            None => now
+                .checked_sub(self.backdate)
+                .map_err(overflow)?
+                .max(issuer.not_before()),
+        };
+        let longest = match asked.not_before {
+            Some(from) => from.checked_add(self.lifetime).map_err(overflow)?,
+            None => {
+                let from = now.checked_sub(self.backdate).map_err(overflow)?;
+                from.checked_add(self.lifetime).map_err(overflow)?
+            }
+        };
+        let longest = longest.checked_sub(second).map_err(overflow)?;
+        let not_after = asked.not_after.unwrap_or(longest);
+        let refused = |why: String| Err(IssuanceFailure::Refused(why));
+        if not_after <= now || not_after <= not_before {
+            return refused(format!(
+                "the order's notAfter, {not_after}, has passed; place a new order"
+            ));
+        }
+        if asked.not_after.is_some() && not_after > longest {
+            return refused(format!(
+                "the order's notAfter is {not_after}; a certificate of profile {:?} ends at {longest} at the latest",
+                self.name
+            ));
+        }
+        if not_before < issuer.not_before() {
+            return refused(format!(
+                "the order's notBefore is {not_before}; the issuer begins at {}",
+                issuer.not_before()
+            ));
+        }
         if not_after > issuer.not_after() {
             return Err(IssuanceFailure::Unavailable(format!(
                 "the issuer {:?} ends at {}, before a certificate of profile {:?} would",
@@ -80,7 +120,36 @@ impl Profile {
                 self.name
             )));
         }
-        Ok((not_before.max(issuer.not_before()), not_after))
+        Ok((not_before, not_after))
+    }
+
+    /// Whether an order may ask for these dates. It may take days until it is finalized; what is true of the dates
+    /// themselves is checked here, the rest then.
+    pub(crate) fn admit(&self, asked: Validity, now: Timestamp, issuer: &Issuer) -> Result<(), String> {
+        if let Some(not_before) = asked.not_before {
+            let earliest = now.checked_sub(self.backdate).unwrap_or(now);
+            let latest = now.checked_add(self.lifetime).unwrap_or(now);
+            if not_before < earliest {
+                return Err(format!(
+                    "\"notBefore\" is {not_before}; this profile dates back to {earliest} at most"
+                ));
+            }
+            if not_before > latest {
+                return Err(format!(
+                    "\"notBefore\" is {not_before}; this profile dates ahead to {latest} at most"
+                ));
+            }
+        }
+        if let (Some(not_before), Some(not_after)) = (asked.not_before, asked.not_after)
+            && not_before >= not_after
+        {
+            return Err(format!(
+                "\"notAfter\", {not_after}, is not after \"notBefore\", {not_before}"
+            ));
+        }
+        self.validity(asked, now, issuer)
+            .map(drop)
+            .map_err(|failure| failure.to_string())
     }
 
     fn subject(&self, request: &IssuanceRequest<'_>) -> Result<DistinguishedName, IssuanceFailure> {

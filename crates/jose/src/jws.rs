@@ -198,7 +198,7 @@ pub(crate) fn string<'a>(member: &'static str, value: Option<Value<'a>>) -> Resu
         .ok_or(JwsError::WrongType { member })
 }
 
-fn decode(member: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
+pub(crate) fn decode(member: &'static str, text: &str) -> Result<Vec<u8>, JwsError> {
     base64url::decode(text).map_err(|_| JwsError::BadBase64 { member })
 }
 

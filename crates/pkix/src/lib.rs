@@ -20,6 +20,7 @@ pub mod lint;
 pub mod name;
 pub mod oid;
 pub mod pem;
+pub mod pkcs7;
 
 pub use encoding::DerError;
 

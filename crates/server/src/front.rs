@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use acme::Meta;
-use authority::{Authority, model::AccountId};
+use authority::{Authority, Refusal, model::AccountId};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Body;
 
 use crate::{
-    Links, Nonces, Peers, Resource, Waiting,
+    Links, Nonces, OpenResource, Peers, Resource, Waiting,
     gate::{self, Keys},
     nonce::NonceError,
     problem::Rejection,
@@ -28,9 +28,13 @@ pub struct Front {
     pub(crate) options: Options,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     pub meta: Meta,
+    /// Whether newAuthz is offered (RFC 8555 §7.4.1).
+    pub pre_authorization: bool,
+    /// What extensions serve to anybody.
+    pub open: Vec<Arc<dyn OpenResource>>,
     /// How long a read of something that is being worked on may wait for it.
     pub hold: Duration,
     pub orders_per_page: usize,
@@ -62,10 +66,10 @@ impl Front {
             .read_path(parts.uri.path())
             .filter(|_| parts.uri.query().is_none());
         let reply = match resource {
-            None => Err(Rejection::NoSuchResource),
+            None => self.dispatch_open(&parts).await,
             Some(resource) => self.dispatch(resource, &parts, body).await,
         };
-        let reply = reply.unwrap_or_else(|rejection| refuse(rejection, &parts.method));
+        let reply = reply.unwrap_or_else(|rejection| self.refuse(rejection, &parts.method));
         tracing::debug!(
             resource = resource.map_or("none", |resource| resource.name()),
             method = %parts.method,
@@ -83,6 +87,14 @@ impl Front {
         body: B,
     ) -> Result<Reply, Rejection> {
         let readable = matches!(resource, Resource::Directory | Resource::NewNonce);
+        if let Resource::Terms(id) = resource {
+            return match parts.method {
+                Method::GET | Method::HEAD | Method::POST => resource::terms::answer(self, id, &parts.method).await,
+                _ => Err(Rejection::Method {
+                    allowed: "GET, HEAD, POST",
+                }),
+            };
+        }
         match parts.method {
             Method::OPTIONS => return Ok(Reply::preflight()),
             Method::GET | Method::HEAD if readable => return Ok(resource::read(self, resource, &parts.method)),
@@ -105,8 +117,33 @@ impl Front {
         match resource {
             Resource::NewAccount => resource::new_account::post(self, signed.by_key()?).await,
             Resource::RevokeCert => resource::revoke_cert::post(self, signed).await,
-            _ => resource::post(self, resource, signed.by_account()?).await,
+            _ => {
+                let accept = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+                resource::post(self, resource, signed.by_account()?, accept.unwrap_or_default()).await
+            }
         }
+    }
+
+    /// What an extension serves to anybody.
+    async fn dispatch_open(&self, parts: &http::request::Parts) -> Result<Reply, Rejection> {
+        let (segment, rest) = self
+            .links
+            .read_open(parts.uri.path())
+            .ok_or(Rejection::NoSuchResource)?;
+        let mut open = self.options.open.iter();
+        let open = open
+            .find(|open| open.segment() == segment)
+            .ok_or(Rejection::NoSuchResource)?;
+        match parts.method {
+            Method::OPTIONS => return Ok(Reply::preflight()),
+            Method::GET | Method::HEAD => {}
+            _ => return Err(Rejection::Method { allowed: "GET, HEAD" }),
+        }
+        let found = open
+            .get(rest)
+            .await
+            .map_err(|problem| Rejection::Authority(authority::Failure::Refused(Refusal::Problem(problem))))?;
+        Ok(Reply::of(StatusCode::OK, found.content_type, found.body).retry_after(found.retry_after))
     }
 
     /// What every answer has (RFC 8555 §6.1, §6.5.1, §7.1).
@@ -165,34 +202,44 @@ impl Front {
         }
     }
 
+    fn refuse(&self, rejection: Rejection, method: &Method) -> Reply {
+        let allow = match &rejection {
+            Rejection::Method { allowed } => Some(*allowed),
+            _ => None,
+        };
+        let (mut terms, mut location, mut instance) = (None, None, None);
+        if let Rejection::Authority(authority::Failure::Refused(refusal)) = &rejection {
+            match refusal {
+                Refusal::TermsOfService(url) => terms = Some(url.clone()),
+                Refusal::TermsChanged { terms: url, account } => {
+                    terms = Some(url.clone());
+                    instance = Some(self.links.url(Resource::Terms(*account)));
+                }
+                Refusal::KeyInUse(account) => location = Some(self.account_url(*account)),
+                _ => {}
+            }
+        }
+        let mut problem = rejection.document();
+        problem.instance = instance.or(problem.instance);
+        tracing::debug!(%method, %problem, "refused");
+        let status = problem.status.and_then(|status| StatusCode::from_u16(status).ok());
+        let body = serde_json::to_vec(&problem).expect("invariant: a problem document is JSON");
+        let mut reply = Reply::of(
+            status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            acme::PROBLEM_JSON,
+            body,
+        );
+        reply.allow = allow;
+        reply.location = location;
+        match terms {
+            Some(terms) => reply.link(terms, "terms-of-service"),
+            None => reply,
+        }
+    }
+
     pub(crate) fn account_url(&self, id: AccountId) -> String {
         self.links.url(Resource::Account(id))
     }
-}
-
-fn refuse(rejection: Rejection, method: &Method) -> Reply {
-    let allow = match &rejection {
-        Rejection::Method { allowed } => Some(*allowed),
-        _ => None,
-    };
-    let terms = match &rejection {
-        Rejection::Authority(authority::Failure::Refused(authority::Refusal::TermsOfService(url))) => Some(url.clone()),
-        _ => None,
-    };
-    let problem = rejection.document();
-    tracing::debug!(%method, %problem, "refused");
-    let status = problem.status.and_then(|status| StatusCode::from_u16(status).ok());
-    let body = serde_json::to_vec(&problem).expect("invariant: a problem document is JSON");
-    let mut reply = Reply::of(
-        status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        acme::PROBLEM_JSON,
-        body,
-    );
-    reply.allow = allow;
-    if let Some(terms) = terms {
-        reply = reply.link(terms, "terms-of-service");
-    }
-    reply
 }
 
 const REPLAY_NONCE: header::HeaderName = header::HeaderName::from_static("replay-nonce");

@@ -102,6 +102,10 @@ impl Signed<Signer> {
 }
 
 impl<Signer> Signed<Signer> {
+    pub fn payload(&self) -> &[u8] {
+        self.payload.as_bytes()
+    }
+
     /// POST-as-GET: the payload is the empty string, which `{}` is not (RFC 8555 §6.3).
     pub fn is_read(&self) -> bool {
         self.payload.is_empty()

@@ -19,6 +19,8 @@ pub enum Rejection {
     TooLarge,
     Unreadable,
     Jws(JwsError),
+    /// Of keyChange.
+    InnerJws(JwsError),
     Signature(VerifyError),
     NonceMissing,
     Nonce(NonceError),
@@ -33,8 +35,6 @@ pub enum Rejection {
     },
     /// The payload is not what the resource takes.
     Payload(String),
-    /// Offered by the documents, not by this server yet.
-    NotOffered(&'static str),
     /// An account's URL used by another account.
     NotYours,
     Authority(Failure),
@@ -82,7 +82,7 @@ impl Rejection {
                 400,
                 Problem::new(Kind::Malformed, "the body could not be read to its end"),
             ),
-            Self::Jws(error) => (400, unreadable_jws(error)),
+            Self::Jws(error) | Self::InnerJws(error) => (400, unreadable_jws(error)),
             Self::Signature(error) => (
                 400,
                 Problem::new(Kind::Malformed, format!("the request's signature: {error}")),
@@ -121,7 +121,6 @@ impl Rejection {
                 (400, Problem::new(Kind::AccountDoesNotExist, detail))
             }
             Self::Payload(detail) => (400, Problem::new(Kind::Malformed, detail)),
-            Self::NotOffered(what) => (404, Problem::new(Kind::Malformed, format!("{what} is not offered yet"))),
             Self::NotYours => (
                 403,
                 Problem::new(
@@ -171,12 +170,16 @@ fn refused(refusal: Refusal) -> (u16, Problem) {
         Refusal::BadCsr(_) => (400, Problem::new(Kind::BadCsr, text)),
         Refusal::BadPublicKey(_) => (400, Problem::new(Kind::BadPublicKey, text)),
         Refusal::BadRevocationReason(_) => (400, Problem::new(Kind::BadRevocationReason, text)),
+        Refusal::ExternalAccountRequired => (403, Problem::new(Kind::ExternalAccountRequired, text)),
+        Refusal::KeyInUse(_) => (409, Problem::new(Kind::Malformed, text)),
         Refusal::Identifiers(problems) => identifiers(problems),
         Refusal::InvalidContact(_) => (400, Problem::new(Kind::InvalidContact, text)),
         Refusal::Malformed(_) => (400, Problem::new(Kind::Malformed, text)),
         Refusal::NotFound => (404, Problem::new(Kind::Malformed, text)),
         Refusal::OrderNotReady(_) => (403, Problem::new(Kind::OrderNotReady, text)),
         Refusal::PreIssuance(problem) => (403, problem),
+        Refusal::Problem(problem) => (problem.status.unwrap_or(400), problem),
+        Refusal::TermsChanged { .. } => (403, Problem::new(Kind::UserActionRequired, text)),
         Refusal::TermsOfService(_) => (403, Problem::new(Kind::UserActionRequired, text)),
         Refusal::Unauthorized(_) => (403, Problem::new(Kind::Unauthorized, text)),
         Refusal::UnsupportedContact(_) => (400, Problem::new(Kind::UnsupportedContact, text)),

@@ -30,6 +30,8 @@ pub struct Sealed {
 
 /// The key of all identifiers on the wire. It is kept for ever and is part of a backup.
 pub struct Seal {
+    /// Of the directory that the numbers belong to; 0 for what belongs to none.
+    tag: u16,
     encrypting: EncryptingKey,
     decrypting: DecryptingKey,
 }
@@ -38,9 +40,15 @@ impl Seal {
     pub fn new(key: &[u8; 32]) -> Self {
         let bound = || UnboundCipherKey::new(&AES_256, key).expect("invariant: an AES-256 key has 32 bytes");
         Self {
+            tag: 0,
             encrypting: EncryptingKey::ecb(bound()).expect("invariant: one block needs no mode of operation"),
             decrypting: DecryptingKey::ecb(bound()).expect("invariant: one block needs no mode of operation"),
         }
+    }
+
+    /// The same key for the identifiers of a directory, which open nowhere else.
+    pub fn for_directory(self, tag: u16) -> Self {
+        Self { tag, ..self }
     }
 
     /// 22 characters of base64url.
@@ -49,6 +57,7 @@ impl Seal {
         block[0] = kind as u8;
         block[1..9].copy_from_slice(&sealed.number.to_be_bytes());
         block[9..13].copy_from_slice(&sealed.extra.to_be_bytes());
+        block[13..15].copy_from_slice(&self.tag.to_be_bytes());
         self.encrypting
             .less_safe_encrypt(&mut block, EncryptionContext::None)
             .expect("invariant: one whole block can be encrypted");
@@ -59,7 +68,7 @@ impl Seal {
     pub fn open(&self, kind: Kind, text: &str) -> Option<Sealed> {
         let mut block: [u8; 16] = jose::base64url::decode(text).ok()?.try_into().ok()?;
         self.decrypting.decrypt(&mut block, DecryptionContext::None).ok()?;
-        if block[0] != kind as u8 || block[13..] != [0; 3] {
+        if block[0] != kind as u8 || block[13..15] != self.tag.to_be_bytes() || block[15] != 0 {
             return None;
         }
         Some(Sealed {

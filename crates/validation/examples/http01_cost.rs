@@ -79,6 +79,7 @@ async fn measure() {
 
 fn request(name: &str) -> ValidationRequest {
     ValidationRequest {
+        account: authority::model::AccountId(1),
         name: Dns.admit(name).unwrap(),
         token: TOKEN.to_owned(),
         key_authorization: key_authorization(),

@@ -169,6 +169,7 @@ impl World {
 
     pub fn request_for(name: Name) -> ValidationRequest {
         ValidationRequest {
+            account: authority::model::AccountId(1),
             name,
             token: Self::TOKEN.to_owned(),
             key_authorization: Self::key_authorization(),

@@ -121,6 +121,19 @@ impl Authorization {
         (0..self.challenges.len() as u8).filter(move |index| decided.is_none_or(|d| d == *index))
     }
 
+    /// The challenge type by which it became valid, and when; `None` while it is not.
+    pub fn proof(&self) -> Option<(&str, Timestamp)> {
+        match &self.state {
+            AuthorizationState::Valid {
+                response, validated, ..
+            } => {
+                let challenge = self.challenges.get(usize::from(response.challenge))?;
+                Some((&challenge.method, *validated))
+            }
+            _ => None,
+        }
+    }
+
     pub fn evidence(&self) -> &[Evidence] {
         match &self.state {
             AuthorizationState::Processing { evidence, .. }

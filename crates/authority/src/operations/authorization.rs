@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use acme::AuthorizationStatus;
+use serde_json::{Map, Value};
 
-use super::Authority;
+use super::{Authority, validate::as_ordered};
 use crate::{
     Failure, Refusal,
-    model::{Account, Authorization, AuthorizationId, AuthorizationState},
+    model::{Account, Authorization, AuthorizationId, AuthorizationState, Challenge},
     ports::{Change, Committed, Subject},
 };
 
@@ -17,6 +18,15 @@ impl Authority {
             Some(authorization) if authorization.account == account.id => Ok(authorization),
             _ => Err(Refusal::NotFound.into()),
         }
+    }
+
+    /// What the challenge's method adds to the challenge object.
+    pub fn challenge_members(&self, authorization: &Authorization, challenge: &Challenge) -> Map<String, Value> {
+        let members = self.registry.method(&challenge.method).and_then(|method| {
+            let name = self.registry.admit(&as_ordered(authorization)).ok()?;
+            Some(method.members(&name))
+        });
+        members.unwrap_or_default()
     }
 
     /// Gives the right up. What is already final stays as it is.

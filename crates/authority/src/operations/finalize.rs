@@ -12,7 +12,7 @@ use crate::{
     Failure, Refusal, Registry,
     identifier::Name,
     model::{Account, CertificateId, CertificateRecord, CertificateState, OrderFacts, OrderId},
-    ports::{Change, Committed, IssuanceFailure, IssuanceRequest, Subject},
+    ports::{Change, Committed, IssuanceFailure, IssuanceRequest, Subject, Validity},
 };
 
 impl Authority {
@@ -95,6 +95,10 @@ impl Authority {
             profile: &order.profile,
             names,
             csr,
+            validity: Validity {
+                not_before: order.not_before,
+                not_after: order.not_after,
+            },
             serial_randomness,
             now,
         };

@@ -2,14 +2,18 @@
 
 mod account;
 mod authorization;
+mod external_account;
 mod finalize;
 mod issue;
+mod key_change;
 mod new_account;
+mod new_authorization;
 mod new_order;
 mod orders;
 mod respond;
 mod resume;
 mod revoke;
+mod terms;
 mod turns;
 mod validate;
 
@@ -18,6 +22,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use futures_channel::oneshot;
 use jiff::Timestamp;
 
+pub use external_account::{ExternalAccounts, ExternalKey};
 pub use revoke::Requester;
 
 use crate::{
@@ -100,6 +105,11 @@ pub struct Policy {
     pub identifiers_per_order: usize,
     /// URL of the terms that newAccount must agree to.
     pub terms_of_service: Option<String>,
+    /// Whether accounts must agree again when that URL changes (RFC 8555 §7.3.3).
+    pub agree_again: bool,
+    pub external_accounts: ExternalAccounts,
+    /// How old a proof of control may be and still count for a new order; zero: every order proves anew.
+    pub reuse_authorizations: Duration,
     /// The profile of orders that name none.
     pub default_profile: String,
     /// How long a challenge response waits for its validation before it answers `processing`.
@@ -124,6 +134,9 @@ impl Default for Policy {
             authorization_lifetime: Duration::from_secs(30 * DAY),
             identifiers_per_order: 100,
             terms_of_service: None,
+            agree_again: false,
+            external_accounts: ExternalAccounts::Off,
+            reuse_authorizations: Duration::ZERO,
             default_profile: "default".to_owned(),
             validation_wait: Duration::from_millis(50),
             validation_attempts: 3,

@@ -13,30 +13,39 @@ use crate::{
 };
 
 impl Authority {
-    /// The account of a key, and whether it was made just now.
-    pub async fn new_account(&self, key: Jwk, request: NewAccount) -> Result<(Arc<Account>, bool), Failure> {
+    /// The account of a key, and whether it was made just now. `new_account` is the URL the request went to, to which
+    /// an external binding is bound.
+    pub async fn new_account(
+        &self,
+        key: Jwk,
+        new_account: &str,
+        request: NewAccount,
+    ) -> Result<(Arc<Account>, bool), Failure> {
         loop {
-            let existing = self
-                .store
-                .account_by_key(&self.policy.directory, key.thumbprint())
-                .await?;
+            let directory = &self.policy.directory;
+            let existing = self.store.account_by_key(directory, key.thumbprint()).await?;
             if let Some(existing) = admit_existing(existing)? {
                 return Ok((existing, false));
             }
             let contact = admit_new(&key, &request, &self.policy)?;
+            let id = AccountId(self.store.reserve(IdKind::Account, 1).await?.start);
+            let sent = request.external_account_binding.as_ref();
+            let binding = self.bind(id, &key, new_account, sent).await?;
+            let (external_binding, used) = binding.map(|binding| (binding.jws, binding.used)).unzip();
             let account = Account {
-                id: AccountId(self.store.reserve(IdKind::Account, 1).await?.start),
+                id,
                 key: key.clone(),
-                directory: self.policy.directory.clone(),
+                directory: directory.clone(),
                 contact,
                 agreed_terms: (request.terms_of_service_agreed == Some(true))
                     .then(|| self.policy.terms_of_service.clone().unwrap_or_default()),
-                external_binding: None,
+                external_binding,
                 state: AccountState::Active,
                 created: self.now(),
                 version: 0,
             };
-            match self.store.commit(Change::CreateAccount(account.clone())).await? {
+            let change = Change::CreateAccount(account.clone()).and(used.unwrap_or_default());
+            match self.store.commit(change).await? {
                 Committed::Done => return Ok((Arc::new(account), true)),
                 Committed::Conflict => continue,
             }
@@ -56,6 +65,17 @@ fn admit_new(key: &Jwk, request: &NewAccount, policy: &Policy) -> Result<Vec<Str
     if request.only_return_existing {
         return Err(Refusal::AccountDoesNotExist);
     }
+    admit_key(key, policy)?;
+    if let Some(terms) = &policy.terms_of_service
+        && request.terms_of_service_agreed != Some(true)
+    {
+        return Err(Refusal::TermsOfService(terms.clone()));
+    }
+    check_contacts(request.contact.as_deref().unwrap_or_default())
+}
+
+/// INCIDENTS T25: neither weak nor blocked.
+pub(super) fn admit_key(key: &Jwk, policy: &Policy) -> Result<(), Refusal> {
     let public_key = pkix::key::SubjectPublicKey::from_spki_der(&key.to_spki_der())
         .map_err(|error| Refusal::BadPublicKey(format!("the account key is not acceptable: {error}")))?;
     if let Some(weakness) = public_key.weakness() {
@@ -68,10 +88,5 @@ fn admit_new(key: &Jwk, request: &NewAccount, policy: &Policy) -> Result<Vec<Str
             "the account key is known to be compromised; generate another".into(),
         ));
     }
-    if let Some(terms) = &policy.terms_of_service
-        && request.terms_of_service_agreed != Some(true)
-    {
-        return Err(Refusal::TermsOfService(terms.clone()));
-    }
-    check_contacts(request.contact.as_deref().unwrap_or_default())
+    Ok(())
 }

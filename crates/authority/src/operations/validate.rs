@@ -139,6 +139,7 @@ impl Authority {
             .admit(&as_ordered(authorization))
             .map_err(|problem| defect(&problem.detail))?;
         Ok(method.validate(ValidationRequest {
+            account: authorization.account,
             name,
             token: challenge.token.clone(),
             key_authorization: KeyAuthorization::new(&challenge.token, &response.thumbprint),
@@ -183,7 +184,7 @@ enum Turn {
 }
 
 /// The identifier as an order names it.
-fn as_ordered(authorization: &Authorization) -> Identifier {
+pub(super) fn as_ordered(authorization: &Authorization) -> Identifier {
     let identifier = &authorization.identifier;
     if authorization.wildcard {
         Identifier::new(identifier.kind.clone(), format!("*.{}", identifier.value))

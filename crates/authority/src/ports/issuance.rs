@@ -12,6 +12,12 @@ pub trait Issuance: Send + Sync {
     /// Whether a profile of this name exists.
     fn has_profile(&self, profile: &str) -> bool;
 
+    /// What each profile is for, by name: what the directory tells of them.
+    fn profiles(&self) -> Vec<(String, String)>;
+
+    /// Whether a profile would give a certificate exactly these dates, if it were asked now. `Err` says why not.
+    fn admit_validity(&self, profile: &str, asked: Validity, now: Timestamp) -> Result<(), String>;
+
     /// Builds and lints the bytes to be signed. Pure: nothing is stored, nothing is signed, and a refusal leaves the
     /// order `ready`.
     fn prepare(&self, request: &IssuanceRequest<'_>) -> Result<Planned, IssuanceFailure>;
@@ -24,8 +30,16 @@ pub trait Issuance: Send + Sync {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>>;
 
-    /// The certificates above a leaf of this issuer, DER, nearest first; the root is left out.
-    fn chain(&self, issuer: &str) -> Option<Vec<Vec<u8>>>;
+    /// The chains above a leaf of this issuer, the preferred one first: certificates in DER, nearest first, the root
+    /// left out. Empty when there is no such issuer.
+    fn chains(&self, issuer: &str) -> Vec<Vec<Vec<u8>>>;
+}
+
+/// The dates that an order asks for (RFC 8555 §7.4); what is absent is the profile's to choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Validity {
+    pub not_before: Option<Timestamp>,
+    pub not_after: Option<Timestamp>,
 }
 
 /// What a profile turns into bytes.
@@ -35,6 +49,7 @@ pub struct IssuanceRequest<'a> {
     /// The order's names, in the order's sequence, with their general names.
     pub names: &'a [(Name, pkix::name::GeneralName)],
     pub csr: &'a CertificateRequest,
+    pub validity: Validity,
     /// 19 bytes of randomness, not yet a serial.
     pub serial_randomness: [u8; 19],
     pub now: Timestamp,

@@ -1,11 +1,13 @@
 //! What the authority needs of the world, as traits.
 
 mod issuance;
+mod order;
 mod runtime;
 mod store;
 mod validation;
 
-pub use issuance::{Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck};
+pub use issuance::{Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck, Validity};
+pub use order::{Asked, OrderMember, Taken};
 pub use runtime::{Changes, Runtime, Subject};
 pub use store::{CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError};
 pub use validation::{Report, ValidationMethod, ValidationRequest};

@@ -1,9 +1,13 @@
 //! The moment "validation method": one way of proving control (RFC 8555 §8).
 
 use acme::{KeyAuthorization, Problem};
+use serde_json::{Map, Value};
 
 use super::BoxFuture;
-use crate::{identifier::Name, model::Evidence};
+use crate::{
+    identifier::Name,
+    model::{AccountId, Evidence},
+};
 
 /// A way of proving control, registered at start. The base's own three and those of extensions are alike.
 pub trait ValidationMethod: Send + Sync {
@@ -13,6 +17,16 @@ pub trait ValidationMethod: Send + Sync {
     /// Whether a challenge of this type is offered for the name.
     fn offered_for(&self, name: &Name) -> bool;
 
+    /// Whether its challenges have a token (RFC 8555 §8.1).
+    fn has_token(&self) -> bool {
+        true
+    }
+
+    /// Members of the challenge object beside those of RFC 8555 §8.
+    fn members(&self, _name: &Name) -> Map<String, Value> {
+        Map::new()
+    }
+
     /// Looks, once, and says what was seen. A failed validation is a result, not an error; the future ends within
     /// a bound of its own and has no effect on anything but the network.
     fn validate(&self, request: ValidationRequest) -> BoxFuture<'static, Report>;
@@ -21,7 +35,9 @@ pub trait ValidationMethod: Send + Sync {
 /// What is to be proved.
 #[derive(Clone, Debug)]
 pub struct ValidationRequest {
+    pub account: AccountId,
     pub name: Name,
+    /// Empty where the method has none.
     pub token: String,
     pub key_authorization: KeyAuthorization,
 }

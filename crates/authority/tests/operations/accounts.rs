@@ -9,7 +9,7 @@ use authority::{
 };
 use jose::{Algorithm, Jwk, SigningKey};
 
-use crate::world::{World, refusal};
+use crate::world::{NEW_ACCOUNT, World, refusal};
 
 fn new_key() -> Jwk {
     SigningKey::generate(Algorithm::Es256).unwrap().jwk().clone()
@@ -27,7 +27,7 @@ fn update(contact: Option<Vec<String>>, status: Option<&str>) -> AccountUpdate {
 }
 
 async fn new_account(world: &World, key: &Jwk, request: NewAccount) -> Result<(Arc<Account>, bool), Failure> {
-    world.authority.new_account(key.clone(), request).await
+    world.authority.new_account(key.clone(), NEW_ACCOUNT, request).await
 }
 
 // 8555-7.3-1, 8555-7.3-2
@@ -39,6 +39,7 @@ async fn a_known_key_gets_its_account_as_it_was() {
         contact: mail(&["a@example.org"]),
         terms_of_service_agreed: Some(true),
         only_return_existing: false,
+        ..NewAccount::default()
     };
     let (account, created) = new_account(&world, &key, request).await.unwrap();
     assert!(created);
@@ -237,7 +238,12 @@ async fn simultaneous_requests_with_one_new_key_make_one_account() {
     let requests: Vec<_> = (0..32)
         .map(|_| {
             let (authority, key) = (world.authority.clone(), key.clone());
-            tokio::spawn(async move { authority.new_account(key, NewAccount::default()).await.unwrap() })
+            tokio::spawn(async move {
+                authority
+                    .new_account(key, NEW_ACCOUNT, NewAccount::default())
+                    .await
+                    .unwrap()
+            })
         })
         .collect();
     let (mut ids, mut made) = (std::collections::HashSet::new(), 0);

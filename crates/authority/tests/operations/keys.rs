@@ -5,7 +5,7 @@ use authority::{Policy, Refusal};
 use jose::{Algorithm, Jwk, SigningKey};
 use pkix::{csr::CertificateRequest, key::KeyPair};
 
-use crate::world::{World, csr_of, refusal};
+use crate::world::{NEW_ACCOUNT, World, csr_of, refusal};
 
 /// Requests for `a.example`, made for this test with keys of 2048 bits; the key of the sound one has nothing wrong.
 const WEAK: [(&str, &[u8]); 3] = [
@@ -51,7 +51,10 @@ async fn t25_a_weak_key_gets_no_account() {
         let Ok(key) = Jwk::from_spki_der(&spki(csr)) else {
             continue;
         };
-        let outcome = world.authority.new_account(key, NewAccount::default()).await;
+        let outcome = world
+            .authority
+            .new_account(key, NEW_ACCOUNT, NewAccount::default())
+            .await;
         assert!(
             matches!(refusal(outcome), Refusal::BadPublicKey(why) if why.contains("weak")),
             "{what}"
@@ -60,7 +63,11 @@ async fn t25_a_weak_key_gets_no_account() {
     }
     assert!(asked >= 2);
     let sound = Jwk::from_spki_der(&spki(SOUND)).unwrap();
-    world.authority.new_account(sound, NewAccount::default()).await.unwrap();
+    world
+        .authority
+        .new_account(sound, NEW_ACCOUNT, NewAccount::default())
+        .await
+        .unwrap();
 }
 
 // T25
@@ -86,7 +93,10 @@ async fn t25_a_blocked_key_gets_neither_account_nor_certificate() {
             .await;
         assert!(matches!(refusal(outcome), Refusal::BadCsr(why) if why.contains("compromised")));
         let jwk = Jwk::from_spki_der(key.public_key().spki_der()).unwrap();
-        let outcome = world.authority.new_account(jwk, NewAccount::default()).await;
+        let outcome = world
+            .authority
+            .new_account(jwk, NEW_ACCOUNT, NewAccount::default())
+            .await;
         assert!(matches!(refusal(outcome), Refusal::BadPublicKey(why) if why.contains("compromised")));
     }
     assert_eq!(world.status_now(&order).await, OrderStatus::Ready);
@@ -99,7 +109,9 @@ async fn t25_an_account_key_gets_no_certificate_whosever_it_is() {
     for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa, Algorithm::Rs256] {
         let new_account = async || {
             let key = SigningKey::generate(algorithm).unwrap();
-            let made = world.authority.new_account(key.jwk().clone(), NewAccount::default());
+            let made = world
+                .authority
+                .new_account(key.jwk().clone(), NEW_ACCOUNT, NewAccount::default());
             let (account, _) = made.await.unwrap();
             (account, KeyPair::from_pkcs8_der(&key.to_pkcs8_der()).unwrap())
         };

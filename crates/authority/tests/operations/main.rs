@@ -1,10 +1,14 @@
 //! What the authority does, operation by operation, in a world whose time and failures the test decides.
 
 mod accounts;
+mod ahead;
 mod authorizations;
 mod challenges;
+mod dates;
 mod exactly_once;
+mod external_accounts;
 mod finalizing;
+mod key_change;
 mod keys;
 mod names;
 mod orders;

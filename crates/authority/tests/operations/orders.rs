@@ -137,8 +137,10 @@ async fn what_cannot_be_given_as_asked_is_refused() {
     for request in [
         new_order(&[]),
         new_order(&["a.example", "b.example", "c.example", "d.example"]),
-        dated(Some("2026-03-02T00:00:00Z"), None),
+        dated(Some("2026-02-02T00:00:00Z"), None),
         dated(None, Some("2036-03-02T00:00:00Z")),
+        dated(None, Some("tomorrow")),
+        dated(None, Some("2026-11-24 00:00:00Z")),
     ] {
         let outcome = world.authority.new_order(&account, request).await;
         assert!(matches!(refusal(outcome), Refusal::Malformed(_)));

@@ -4,7 +4,7 @@ use acme::{NewAccount, OrderStatus};
 use authority::{model::OrderFacts, ports::Change};
 use jose::{Algorithm, SigningKey};
 
-use crate::world::{HTTP, World, challenge, csr, new_order, store::Fault, unavailable};
+use crate::world::{HTTP, NEW_ACCOUNT, World, challenge, csr, new_order, store::Fault, unavailable};
 
 const FAULTS: [Fault; 2] = [Fault::NotWritten, Fault::WrittenAllTheSame];
 
@@ -110,7 +110,11 @@ async fn an_account_whose_commit_failed_is_there_once_after_a_retry() {
     for fault in FAULTS {
         let world = World::new().await;
         let key = SigningKey::generate(Algorithm::Es256).unwrap();
-        let ask = || world.authority.new_account(key.jwk().clone(), NewAccount::default());
+        let ask = || {
+            world
+                .authority
+                .new_account(key.jwk().clone(), NEW_ACCOUNT, NewAccount::default())
+        };
         world
             .store
             .fail_next(|change| matches!(change, Change::CreateAccount(_)), fault);

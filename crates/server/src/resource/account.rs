@@ -31,6 +31,7 @@ pub fn show(front: &Front, account: &Account, status: StatusCode) -> Reply {
             },
             contact: account.contact.clone(),
             terms_of_service_agreed: account.agreed_terms.is_some().then_some(true),
+            external_account_binding: account.external_binding.clone(),
             orders: Some(front.links.url(Resource::Orders(account.id, OrderId(0)))),
         },
     )

@@ -24,7 +24,7 @@ pub async fn post(front: &Front, signed: Signed<Arc<Account>>, id: Authorization
         let working_on =
             |authorization: &Arc<Authorization>| is_running(front, authorization).then_some(Subject::Authorization(id));
         let authorization = front.waiting.read_settled(front.options.hold, read, working_on).await?;
-        return Ok(show(front, &authorization));
+        return Ok(show(front, &authorization, StatusCode::OK));
     }
     let update: Update = signed.read()?;
     if update.status.as_deref() != Some("deactivated") {
@@ -36,6 +36,7 @@ pub async fn post(front: &Front, signed: Signed<Arc<Account>>, id: Authorization
     Ok(show(
         front,
         &*front.authority.deactivate_authorization(&signed.signer, id).await?,
+        StatusCode::OK,
     ))
 }
 
@@ -44,7 +45,7 @@ pub fn is_running(front: &Front, authorization: &Authorization) -> bool {
     matches!(authorization.state, AuthorizationState::Processing { lease, .. } if lease > front.authority.now())
 }
 
-fn show(front: &Front, authorization: &Authorization) -> Reply {
+pub fn show(front: &Front, authorization: &Authorization, status: StatusCode) -> Reply {
     let now = front.authority.now();
     let challenges = authorization.shown_challenges();
     let object = acme::Authorization {
@@ -57,5 +58,5 @@ fn show(front: &Front, authorization: &Authorization) -> Reply {
         wildcard: authorization.wildcard,
     };
     let busy = matches!(authorization.state, AuthorizationState::Processing { .. });
-    Reply::json(StatusCode::OK, &object).retry_after(busy.then_some(1))
+    Reply::json(status, &object).retry_after(busy.then_some(1))
 }

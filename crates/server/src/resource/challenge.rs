@@ -35,7 +35,8 @@ pub fn object(front: &Front, authorization: &Authorization, index: u8) -> Option
         status,
         validated: validated.and_then(|at| jiff::Timestamp::from_second(at.as_second()).ok()),
         error: error.cloned(),
-        token: Some(challenge.token.clone()),
+        token: (!challenge.token.is_empty()).then(|| challenge.token.clone()),
+        members: front.authority.challenge_members(authorization, challenge),
     })
 }
 

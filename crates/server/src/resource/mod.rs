@@ -2,16 +2,19 @@
 
 mod account;
 mod authorization;
-mod certificate;
+pub mod certificate;
 mod challenge;
 mod directory;
 mod finalize;
+mod key_change;
 pub mod new_account;
+mod new_authz;
 mod new_nonce;
 mod new_order;
 mod order;
 mod orders;
 pub mod revoke_cert;
+pub mod terms;
 
 use std::sync::Arc;
 
@@ -30,7 +33,12 @@ pub fn read(front: &Front, resource: Resource, method: &Method) -> Reply {
 }
 
 /// POST signed by an account.
-pub async fn post(front: &Front, resource: Resource, signed: Signed<Arc<Account>>) -> Result<Reply, Rejection> {
+pub async fn post(
+    front: &Front,
+    resource: Resource,
+    signed: Signed<Arc<Account>>,
+    accept: &str,
+) -> Result<Reply, Rejection> {
     match resource {
         Resource::Directory => signed.require_read().map(|()| directory::show(front)),
         Resource::NewNonce => signed.require_read().map(|()| new_nonce::read(&Method::GET)),
@@ -41,8 +49,11 @@ pub async fn post(front: &Front, resource: Resource, signed: Signed<Arc<Account>
         Resource::Finalize(id) => finalize::post(front, signed, id).await,
         Resource::Authorization(id) => authorization::post(front, signed, id).await,
         Resource::Challenge(id) => challenge::post(front, signed, id).await,
-        Resource::Certificate(id) => certificate::post(front, signed, id).await,
-        Resource::KeyChange => Err(Rejection::NotOffered("account key rollover (keyChange)")),
-        Resource::NewAccount | Resource::RevokeCert => Err(Rejection::NoSuchResource),
+        Resource::Certificate(id) => certificate::post(front, signed, id, 0, accept).await,
+        Resource::Alternate(id, which) => certificate::post(front, signed, id, which, accept).await,
+        Resource::Issuer(id, which, height) => certificate::issuer(front, signed, id, which, height).await,
+        Resource::KeyChange => key_change::post(front, signed).await,
+        Resource::NewAuthz => new_authz::post(front, signed).await,
+        Resource::NewAccount | Resource::RevokeCert | Resource::Terms(_) => Err(Rejection::NoSuchResource),
     }
 }

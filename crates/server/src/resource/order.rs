@@ -51,8 +51,8 @@ pub fn show(front: &Front, facts: &OrderFacts, status: StatusCode) -> Reply {
         status: order_status,
         expires: Some(order.expires),
         identifiers: order.identifiers.clone(),
-        not_before: None,
-        not_after: None,
+        not_before: order.not_before,
+        not_after: order.not_after,
         error: facts.error(now),
         authorizations: order
             .authorizations
@@ -61,6 +61,7 @@ pub fn show(front: &Front, facts: &OrderFacts, status: StatusCode) -> Reply {
             .collect(),
         finalize: front.links.url(Resource::Finalize(order.id)),
         certificate: certificate.map(|record| front.links.url(Resource::Certificate(record.id))),
+        members: order.members.clone(),
     };
     Reply::json(status, &object)
         .at(front.links.url(Resource::Order(order.id)))

@@ -6,7 +6,7 @@ use acme::{Problem, ProblemType};
 use authority::{
     identifier::Name,
     model::CertificateRecord,
-    ports::{BoxFuture, Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck},
+    ports::{BoxFuture, Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck, Validity},
 };
 use issuance::{Issuer, IssuerUrls, Issuers, Profile};
 use jiff::Timestamp;
@@ -42,6 +42,7 @@ impl ScriptedIssuance {
         let issuer = Issuer::from_pem("issuing", &made.issuing, &made.issuing_key, urls).unwrap();
         let profile = Profile {
             name: "default".into(),
+            description: "for tests".into(),
             issuer: "issuing".into(),
             lifetime: super::DAY * 45,
             backdate: super::HOUR,
@@ -108,8 +109,16 @@ impl Issuance for ScriptedIssuance {
         })
     }
 
-    fn chain(&self, issuer: &str) -> Option<Vec<Vec<u8>>> {
-        self.issuers.chain(issuer)
+    fn profiles(&self) -> Vec<(String, String)> {
+        self.issuers.profiles()
+    }
+
+    fn admit_validity(&self, profile: &str, asked: Validity, now: Timestamp) -> Result<(), String> {
+        self.issuers.admit_validity(profile, asked, now)
+    }
+
+    fn chains(&self, issuer: &str) -> Vec<Vec<Vec<u8>>> {
+        self.issuers.chains(issuer)
     }
 }
 

@@ -140,7 +140,7 @@ impl World {
         let key = SigningKey::generate(Algorithm::Es256).unwrap();
         let (account, created) = self
             .authority
-            .new_account(key.jwk().clone(), NewAccount::default())
+            .new_account(key.jwk().clone(), NEW_ACCOUNT, NewAccount::default())
             .await
             .unwrap();
         assert!(created);
@@ -249,12 +249,16 @@ impl Changes for Told {
     }
 }
 
+/// Where newAccount requests went.
+pub const NEW_ACCOUNT: &str = "https://ca.example/acme/new-account";
+
 /// Names that look like addresses are ordered as such.
 pub fn new_order(names: &[&str]) -> NewOrder {
     NewOrder {
         identifiers: names.iter().map(|name| identifier(name)).collect(),
         not_before: None,
         not_after: None,
+        members: Default::default(),
     }
 }
 

@@ -1,0 +1,40 @@
+//! newAuthz: an authorization before there is an order (RFC 8555 §7.4.1).
+
+use std::sync::Arc;
+
+use acme::{Identifier, ProblemType};
+
+use super::Authority;
+use crate::{
+    Failure, Refusal,
+    model::{Account, Authorization, AuthorizationId},
+    ports::{Change, Committed, IdKind},
+};
+
+impl Authority {
+    /// One that can be answered, or one that is valid already and counts for new orders.
+    pub async fn new_authorization(
+        &self,
+        account: &Arc<Account>,
+        identifier: &Identifier,
+    ) -> Result<Arc<Authorization>, Failure> {
+        self.require_agreement(account)?;
+        let refused = |problem| Refusal::Identifiers(vec![problem]);
+        let name = self.registry.admit_provable(identifier).map_err(refused)?;
+        if name.is_wildcard() {
+            let detail = "a wildcard cannot be authorized ahead of its order; name the domain itself, or order it";
+            let problem = acme::Problem::new(ProblemType::Malformed, detail).about(identifier.clone());
+            return Err(refused(problem).into());
+        }
+        if let Some(valid) = self.reusable(account, &name).await? {
+            return Ok(valid);
+        }
+        loop {
+            let id = AuthorizationId(self.store.reserve(IdKind::Authorization, 1).await?.start);
+            let offered = self.offer(account, &name, id);
+            if self.store.commit(Change::CreateAuthorization(offered.clone())).await? == Committed::Done {
+                return Ok(Arc::new(offered));
+            }
+        }
+    }
+}

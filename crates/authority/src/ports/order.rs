@@ -1,0 +1,45 @@
+//! The moment "object field": a member of newOrder that an extension reads, and what the order shows of it.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{BoxFuture, Issuance, Store};
+use crate::{
+    Failure,
+    identifier::Name,
+    model::{Account, OrderId, RecordChange},
+};
+
+/// One member of newOrder. Members that nobody has registered are ignored and not shown (RFC 8555 §7.3).
+pub trait OrderMember: Send + Sync {
+    /// The member's name in JSON.
+    fn name(&self) -> &'static str;
+
+    /// Looks at what was sent, `None` when the member is absent. May be called again for the same request, when
+    /// something that it was decided from has changed.
+    fn admit<'a>(&'a self, value: Option<&'a Value>, asked: &'a Asked<'a>) -> BoxFuture<'a, Result<Taken, Failure>>;
+}
+
+/// The order that is asked for.
+pub struct Asked<'a> {
+    /// The number it will have.
+    pub id: OrderId,
+    pub account: &'a Account,
+    pub names: &'a [Name],
+    pub store: &'a dyn Store,
+    pub issuance: &'a dyn Issuance,
+    pub now: Timestamp,
+}
+
+/// What becomes of a member.
+#[derive(Default)]
+pub struct Taken {
+    /// The member as the order shows it; `None` when the order does not show it.
+    pub shown: Option<Value>,
+    /// The profile it chooses.
+    pub profile: Option<String>,
+    /// A CSR it brought, DER.
+    pub csr: Option<Vec<u8>>,
+    /// Committed with the order, or the order is not made.
+    pub records: Vec<RecordChange>,
+}
