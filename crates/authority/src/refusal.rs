@@ -1,6 +1,7 @@
 //! Why something was not done, sorted by who has to act.
 
 use acme::Problem;
+use jiff::Timestamp;
 
 use crate::{model::AccountId, ports::StoreError};
 
@@ -59,6 +60,17 @@ pub enum Refusal {
     Problem(Problem),
     #[error("agree to the terms of service at {0} by sending \"termsOfServiceAgreed\": true")]
     TermsOfService(String),
+    /// RFC 8555 §6.6.
+    #[error("{detail}")]
+    RateLimited {
+        detail: String,
+        /// When every limit allows it again.
+        until: Timestamp,
+        help: Option<String>,
+    },
+    /// INCIDENTS T38: a page lets a person go on.
+    #[error("{detail}")]
+    Paused { detail: String, account: AccountId },
     #[error("{0}")]
     Unauthorized(String),
     #[error("{0}")]

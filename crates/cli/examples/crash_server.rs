@@ -25,7 +25,7 @@ use authority::{
     },
     ports::{
         BoxFuture, CertificateFilter, Change, Claimed, Committed, IdKind, Issuance, IssuanceFailure, IssuanceRequest,
-        Planned, Store, StoreError, Validity,
+        Planned, Spend, Spent, Store, StoreError, Validity,
     },
 };
 use cli::{
@@ -182,6 +182,10 @@ impl Store for BombedStore {
             self.bomb.point();
             committed
         })
+    }
+
+    fn spend(&self, spends: Vec<Spend>, now: Timestamp, only_look: bool) -> BoxFuture<'_, Result<Spent, StoreError>> {
+        self.inner.spend(spends, now, only_look)
     }
 
     fn claim(&self, now: Timestamp, lease: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, StoreError>> {

@@ -1,7 +1,7 @@
 //! From a configuration to a running node.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,6 +10,7 @@ use std::{
 
 use authority::{
     Authority, ExternalAccounts, Policy, Registry,
+    operations::Limits,
     ports::{BoxFuture, Issuance, Store},
 };
 use config::Config;
@@ -23,6 +24,7 @@ use storage::Database;
 use tokio::sync::watch;
 
 use crate::{
+    ca::{self, OperatorDesk},
     extensions::EXTENSIONS,
     files, metrics,
     world::{self, World},
@@ -40,6 +42,7 @@ pub struct Node {
     issuers: Arc<Issuers>,
     nonces: Arc<Nonces>,
     nonce_file: PathBuf,
+    desk_of_operator: Arc<OperatorDesk>,
     /// Says why the store can promise nothing any more.
     fatal: watch::Receiver<Option<String>>,
 }
@@ -90,6 +93,7 @@ impl Node {
         // Made now: at the end it would be too late to say that nothing can be kept there.
         let state = folder.join(&config.server.state);
         files::make_folder(&state)?;
+        let admin_token = ca::token(&state)?;
         let nonce_file = state.join("nonces");
         let process = u32::from_be_bytes(world::random_array());
         let nonces = Nonces::resume(Seal::new(&secret), process, &nonce_file)
@@ -112,6 +116,7 @@ impl Node {
             options(config),
         );
         let front = Arc::new(front);
+        let desk_of_operator = Arc::new(operator_desk(admin_token, &front, &authority));
         let admin = listen("admin.listen", Listener::http(config.admin.listen).await)?;
         let public = match config.server.public_listen {
             Some(address) => Some((
@@ -131,6 +136,7 @@ impl Node {
             issuers,
             nonces,
             nonce_file,
+            desk_of_operator,
             fatal,
         })
     }
@@ -189,8 +195,21 @@ impl Node {
                 None => Ok(()),
             }
         };
-        Admin::new(store, signer_ready, move || metrics::render(&database.statistics()))
+        let metrics = move || metrics::render(&database.statistics());
+        Admin::new(store, signer_ready, metrics, self.desk_of_operator.clone())
     }
+}
+
+/// What the operator's commands reach of this node.
+fn operator_desk(token: String, front: &Arc<Front>, authority: &Authority) -> OperatorDesk {
+    let (reading, writing) = (front.clone(), front.clone());
+    let served = admin::Served {
+        authority: authority.clone(),
+        account_of: Arc::new(move |url| reading.account_of_url(url)),
+        account_url: Arc::new(move |id| writing.account_url(id)),
+    };
+    let directories = BTreeMap::from([(authority.policy().directory.clone(), served)]);
+    OperatorDesk(admin::Desk::new(token, directories, Arc::new(world::random)))
 }
 
 /// `listen` with the name of the setting that was wrong.
@@ -371,6 +390,15 @@ fn policy(config: &Config, folder: &Path) -> Result<Policy, String> {
             config::ExternalAccounts::Optional => ExternalAccounts::Optional,
             config::ExternalAccounts::Required => ExternalAccounts::Required,
         },
+        limits: Limits {
+            help: config.acme.limits_help.clone(),
+            ..match config.acme.limits {
+                config::LimitsPreset::None => Limits::none(),
+                config::LimitsPreset::Private => Limits::private(),
+                config::LimitsPreset::Public => Limits::public(),
+            }
+        },
+        registered_domain,
         reuse_authorizations: config.acme.reuse_authorizations.duration(),
         default_profile: config.acme.default_profile.clone(),
         validation_wait: config.validation.wait.duration(),
@@ -466,11 +494,17 @@ fn options(config: &Config) -> Options {
             external_account_required: config.acme.external_accounts == config::ExternalAccounts::Required,
             members: serde_json::Map::new(),
         },
+        proxies: server::Proxies(config.server.proxies.clone()),
         pre_authorization: config.acme.pre_authorization,
         open: Vec::new(),
         hold: config.server.hold.duration(),
         orders_per_page: config.server.orders_per_page,
     }
+}
+
+/// The domain under a public suffix, which is one holder's.
+fn registered_domain(name: &str) -> Option<String> {
+    psl::domain_str(name.trim_start_matches("*.")).map(str::to_owned)
 }
 
 /// The issuer certificates at the paths that [`issuers`] put into certificates.

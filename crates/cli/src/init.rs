@@ -74,6 +74,7 @@ pub fn first_config(listen: SocketAddr, external_url: String) -> Config {
             tls_key: "api.key".into(),
             public_http: None,
             public_listen: None,
+            proxies: Vec::new(),
             peer: None,
             state: ".".into(),
             hold: "1s".parse().expect("invariant: a duration"),

@@ -2,6 +2,7 @@
 //!
 //! A library so that what runs a node in a test composes it exactly as `vidimus serve` does.
 
+pub mod ca;
 pub mod compose;
 pub mod config_command;
 pub mod dev;

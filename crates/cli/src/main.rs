@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use cli::{config_command, dev, init, pages, serve};
+use cli::{ca, config_command, dev, init, pages, serve};
 
 /// A certificate authority, client and everything around them for ACME.
 #[derive(Parser)]
@@ -21,6 +21,8 @@ enum Command {
     Init(init::Init),
     /// Serve an authority.
     Serve(serve::Serve),
+    #[command(subcommand)]
+    Ca(ca::CaCommand),
     /// Look at a configuration.
     #[command(subcommand)]
     Config(config_command::ConfigCommand),
@@ -54,6 +56,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Dev(dev) => dev.run().await,
         Command::Init(init) => init.run(),
         Command::Serve(serve) => serve.run().await,
+        Command::Ca(command) => command.run().await,
         Command::Config(command) => command.run(),
         Command::Pages(pages) => pages.run(),
         Command::Cert(command) => return command.run(&mut client::commands::Output::standard()).await,

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, path::Path};
 pub use duration::Span;
 pub use page::page;
 use serde::{Deserialize, Serialize};
-pub use settings::{Acme, Admin, Database, ExternalAccounts, Issuer, Profile, Server, Validation};
+pub use settings::{Acme, Admin, Database, ExternalAccounts, Issuer, LimitsPreset, Profile, Server, Validation};
 
 /// A whole configuration. Unknown keys are refused.
 #[derive(Clone, Debug, Deserialize, Serialize)]

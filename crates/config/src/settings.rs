@@ -26,6 +26,9 @@ pub struct Server {
     /// Where this server itself answers those URLs; leave it out when another web server does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_listen: Option<SocketAddr>,
+    /// Networks of proxies in front of this server: what they say of a client's address is believed, nobody else's word.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proxies: Vec<ipnet::IpNet>,
     /// Where other nodes on the same database reach this one to have its nonces checked; loopback or a private network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<SocketAddr>,
@@ -79,6 +82,11 @@ pub struct Acme {
     pub website: Option<String>,
     /// The names by which CAA records mean this authority.
     pub caa_identities: Vec<String>,
+    /// Rate limits: `none`, `private` (against loops and storms of one's own) or `public` (for everybody on the Internet).
+    pub limits: LimitsPreset,
+    /// URL of a page about the limits, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits_help: Option<String>,
     /// The profile of orders that name none.
     pub default_profile: String,
     /// How long an order may be worked on.
@@ -90,6 +98,15 @@ pub struct Acme {
     /// File of SHA-256 fingerprints (hex, one a line) of SubjectPublicKeyInfo: keys that get neither account nor certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked_keys: Option<PathBuf>,
+}
+
+/// A set of rate limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LimitsPreset {
+    None,
+    Private,
+    Public,
 }
 
 /// Whether accounts are bound to keys of the operator.
@@ -185,6 +202,8 @@ impl Default for Acme {
             pre_authorization: true,
             reuse_authorizations: span("0s"),
             website: None,
+            limits: LimitsPreset::None,
+            limits_help: None,
             caa_identities: Vec::new(),
             default_profile: "default".to_owned(),
             order_lifetime: span("7d"),

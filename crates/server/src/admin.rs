@@ -2,20 +2,36 @@
 
 use std::sync::Arc;
 
-use authority::{model::AccountId, ports::Store};
+use authority::{
+    model::AccountId,
+    ports::{BoxFuture, Store},
+};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 
 use crate::listener::AsyncHandler;
 
-/// Answers `/healthz` (the process), `/readyz` (database and signer), `/metrics` (Prometheus text).
+/// What the operator's commands ask for: an operation's name, the token that was sent, a body in JSON.
+pub trait OperatorApi: Send + Sync {
+    /// HTTP status and a body in JSON.
+    fn answer<'a>(
+        &'a self,
+        operation: &'a str,
+        token: Option<&'a str>,
+        body: &'a [u8],
+    ) -> BoxFuture<'a, (u16, Vec<u8>)>;
+}
+
+/// Answers `/healthz` (the process), `/readyz` (database and signer), `/metrics` (Prometheus text), and below
+/// `/api/` what the operator's commands ask for.
 #[derive(Clone)]
 pub struct Admin {
     store: Arc<dyn Store>,
     signer_ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    api: Arc<dyn OperatorApi>,
 }
 
 impl Admin {
@@ -23,12 +39,40 @@ impl Admin {
         store: Arc<dyn Store>,
         signer_ready: impl Fn() -> Result<(), String> + Send + Sync + 'static,
         metrics: impl Fn() -> String + Send + Sync + 'static,
+        api: Arc<dyn OperatorApi>,
     ) -> Self {
         Self {
             store,
             signer_ready: Arc::new(signer_ready),
             metrics: Arc::new(metrics),
+            api,
         }
+    }
+
+    async fn operate(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let body = Limited::new(body, LARGEST).collect().await.map(|body| body.to_bytes());
+        let (status, body) = match (&parts.method, body) {
+            (&Method::POST, Ok(body)) => {
+                let sent = parts
+                    .headers
+                    .get(header::AUTHORIZATION)
+                    .and_then(|value| value.to_str().ok());
+                let token = sent.and_then(|sent| sent.strip_prefix("Bearer "));
+                let operation = parts.uri.path().strip_prefix(API).unwrap_or_default();
+                self.api.answer(operation, token, &body).await
+            }
+            (&Method::POST, Err(_)) => (
+                413,
+                br#"{"error":"the body cannot be read or has more than 16 MiB"}"#.to_vec(),
+            ),
+            _ => (405, br#"{"error":"operations are asked for by POST"}"#.to_vec()),
+        };
+        let mut response = Response::new(Full::from(body));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let json = http::HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        response
     }
 
     async fn ready(&self) -> Result<(), String> {
@@ -43,6 +87,9 @@ impl Admin {
 
 impl AsyncHandler for Admin {
     async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if request.uri().path().starts_with(API) {
+            return self.operate(request).await;
+        }
         let (status, body) = match request.uri().path() {
             "/healthz" => (StatusCode::OK, "ok\n".to_owned()),
             "/readyz" => match self.ready().await {
@@ -62,3 +109,7 @@ impl AsyncHandler for Admin {
         response
     }
 }
+
+const API: &str = "/api/";
+/// A list of a hundred thousand serial numbers fits.
+const LARGEST: usize = 16 * 1024 * 1024;

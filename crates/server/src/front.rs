@@ -10,7 +10,7 @@ use http_body_util::Full;
 use hyper::body::Body;
 
 use crate::{
-    Links, Nonces, OpenResource, Peers, Resource, Waiting,
+    Links, Nonces, OpenResource, Peers, Proxies, Resource, Waiting,
     gate::{self, Keys},
     nonce::NonceError,
     problem::Rejection,
@@ -33,6 +33,7 @@ pub struct Options {
     pub meta: Meta,
     /// Whether newAuthz is offered (RFC 8555 §7.4.1).
     pub pre_authorization: bool,
+    pub proxies: Proxies,
     /// What extensions serve to anybody.
     pub open: Vec<Arc<dyn OpenResource>>,
     /// How long a read of something that is being worked on may wait for it.
@@ -87,9 +88,9 @@ impl Front {
         body: B,
     ) -> Result<Reply, Rejection> {
         let readable = matches!(resource, Resource::Directory | Resource::NewNonce);
-        if let Resource::Terms(id) = resource {
+        if let Resource::Terms(_) | Resource::Unpause(..) = resource {
             return match parts.method {
-                Method::GET | Method::HEAD | Method::POST => resource::terms::answer(self, id, &parts.method).await,
+                Method::GET | Method::HEAD | Method::POST => resource::page(self, resource, &parts.method).await,
                 _ => Err(Rejection::Method {
                     allowed: "GET, HEAD, POST",
                 }),
@@ -115,7 +116,10 @@ impl Front {
         let body = gate::read_body(body).await?;
         let signed = self.admit(resource, keys, body).await?;
         match resource {
-            Resource::NewAccount => resource::new_account::post(self, signed.by_key()?).await,
+            Resource::NewAccount => {
+                let from = self.options.proxies.client(parts);
+                resource::new_account::post(self, signed.by_key()?, from).await
+            }
             Resource::RevokeCert => resource::revoke_cert::post(self, signed).await,
             _ => {
                 let accept = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
@@ -207,13 +211,22 @@ impl Front {
             Rejection::Method { allowed } => Some(*allowed),
             _ => None,
         };
-        let (mut terms, mut location, mut instance) = (None, None, None);
+        let (mut terms, mut location, mut instance, mut help, mut wait) = (None, None, None, None, None);
         if let Rejection::Authority(authority::Failure::Refused(refusal)) = &rejection {
             match refusal {
                 Refusal::TermsOfService(url) => terms = Some(url.clone()),
                 Refusal::TermsChanged { terms: url, account } => {
                     terms = Some(url.clone());
                     instance = Some(self.links.url(Resource::Terms(*account)));
+                }
+                Refusal::RateLimited { until, help: page, .. } => {
+                    let seconds = until.as_second() + 1 - self.authority.now().as_second();
+                    wait = Some(seconds.clamp(1, i64::from(u32::MAX)) as u32);
+                    help = page.clone();
+                }
+                Refusal::Paused { account, .. } => {
+                    let today = self.authority.now().as_second() / DAY;
+                    instance = Some(self.links.url(Resource::Unpause(*account, today as u32)));
                 }
                 Refusal::KeyInUse(account) => location = Some(self.account_url(*account)),
                 _ => {}
@@ -231,15 +244,28 @@ impl Front {
         );
         reply.allow = allow;
         reply.location = location;
-        match terms {
-            Some(terms) => reply.link(terms, "terms-of-service"),
-            None => reply,
+        reply.retry_after = wait;
+        for (url, relation) in [(terms, "terms-of-service"), (help, "help")] {
+            if let Some(url) = url {
+                reply = reply.link(url, relation);
+            }
+        }
+        reply
+    }
+
+    /// The account that a URL of this directory names.
+    pub fn account_of_url(&self, url: &str) -> Option<AccountId> {
+        match self.links.read_url(url) {
+            Some(Resource::Account(id)) => Some(id),
+            _ => None,
         }
     }
 
-    pub(crate) fn account_url(&self, id: AccountId) -> String {
+    pub fn account_url(&self, id: AccountId) -> String {
         self.links.url(Resource::Account(id))
     }
 }
 
+/// In seconds.
+const DAY: i64 = 24 * 60 * 60;
 const REPLAY_NONCE: header::HeaderName = header::HeaderName::from_static("replay-nonce");

@@ -31,6 +31,8 @@ pub enum Resource {
     Issuer(CertificateId, u8, u8),
     /// Where a person agrees to terms that have changed.
     Terms(AccountId),
+    /// Where a person lets an account go on with names that only failed, and the day on which the address was given.
+    Unpause(AccountId, u32),
 }
 
 impl Resource {
@@ -54,6 +56,7 @@ impl Resource {
             Self::Alternate(..) => "alternate",
             Self::Issuer(..) => "issuer",
             Self::Terms(_) => "terms",
+            Self::Unpause(..) => "unpause",
         }
     }
 }
@@ -137,6 +140,9 @@ impl Links {
             Resource::Issuer(id, which, height) => {
                 format!("{}/issuer/{which}/{height}", self.url(Resource::Certificate(id)))
             }
+            Resource::Unpause(AccountId(id), day) => {
+                format!("{base}/acme/unpause/{}", self.id(Kind::Unpause, id, day))
+            }
             Resource::Terms(AccountId(id)) => format!("{base}/acme/terms/{}", self.id(Kind::Account, id, 0)),
             Resource::Certificate(CertificateId { order, n }) => {
                 format!("{base}/acme/certificate/{}", self.id(Kind::Certificate, order.0, n))
@@ -197,6 +203,10 @@ impl Links {
             ("certificate", Some(id), Some("alternate"), Some(which)) => {
                 let which = digits(which).filter(|which| *which > 0)?;
                 Resource::Alternate(self.certificate(id)?, which)
+            }
+            ("unpause", Some(id), None, _) => {
+                let Sealed { number, extra } = self.seal.open(Kind::Unpause, id)?;
+                Resource::Unpause(AccountId(number), extra)
             }
             ("terms", Some(id), None, _) => Resource::Terms(AccountId(self.number(Kind::Account, id)?)),
             _ => return None,
@@ -259,6 +269,7 @@ mod tests {
             Resource::Issuer(CertificateId { order, n: 0 }, 1, 0),
             Resource::NewAuthz,
             Resource::Terms(account),
+            Resource::Unpause(account, 20_000),
         ]
     }
 

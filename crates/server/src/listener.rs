@@ -71,8 +71,8 @@ impl Listener {
                 accepted = self.tcp.accept() => accepted,
                 _ = stop.wait_for(|stop| *stop) => break,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
+            let (stream, from) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of descriptors, or a connection that was gone before it was taken: neither ends the server.
                     tracing::warn!(%error, "a connection was not accepted");
@@ -93,13 +93,13 @@ impl Listener {
                     match tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
                         Ok(Ok(stream)) => {
                             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                            converse(stream, http2, handle, watcher).await;
+                            converse(stream, from, http2, handle, watcher).await;
                         }
                         Ok(Err(error)) => tracing::debug!(%error, "no TLS"),
                         Err(_) => tracing::debug!("no TLS handshake in time"),
                     }
                 } else {
-                    converse::<TcpStream, H>(stream, false, handle, watcher).await;
+                    converse::<TcpStream, H>(stream, from, false, handle, watcher).await;
                 }
             });
         }
@@ -119,8 +119,13 @@ impl AsyncHandler for Arc<crate::Front> {
     }
 }
 
-async fn converse<S, H>(stream: S, http2: bool, handle: H, watcher: hyper_util::server::graceful::Watcher)
-where
+async fn converse<S, H>(
+    stream: S,
+    from: SocketAddr,
+    http2: bool,
+    handle: H,
+    watcher: hyper_util::server::graceful::Watcher,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: AsyncHandler + Clone + Send + Sync + 'static,
 {
@@ -143,7 +148,8 @@ where
         .max_concurrent_streams(100)
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(crate::ConnectedFrom(from));
         let handle = handle.clone();
         async move { Ok::<_, std::convert::Infallible>(handle.handle(request).await) }
     });

@@ -176,6 +176,7 @@ fn refused(refusal: Refusal) -> (u16, Problem) {
         Refusal::InvalidContact(_) => (400, Problem::new(Kind::InvalidContact, text)),
         Refusal::Malformed(_) => (400, Problem::new(Kind::Malformed, text)),
         Refusal::NotFound => (404, Problem::new(Kind::Malformed, text)),
+        Refusal::Paused { .. } | Refusal::RateLimited { .. } => (429, Problem::new(Kind::RateLimited, text)),
         Refusal::OrderNotReady(_) => (403, Problem::new(Kind::OrderNotReady, text)),
         Refusal::PreIssuance(problem) => (403, problem),
         Refusal::Problem(problem) => (problem.status.unwrap_or(400), problem),

@@ -19,6 +19,7 @@ pub enum Kind {
     Certificate = 5,
     OrdersPage = 6,
     Nonce = 7,
+    Unpause = 8,
 }
 
 /// A number, and a smaller one beside it: a challenge's index, a certificate's n.

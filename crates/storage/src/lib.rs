@@ -9,6 +9,7 @@
 
 mod change;
 mod fault;
+mod limit;
 mod migration;
 mod numbers;
 mod open;

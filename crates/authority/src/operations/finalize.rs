@@ -11,7 +11,7 @@ use super::{Authority, later};
 use crate::{
     Failure, Refusal, Registry,
     identifier::Name,
-    model::{Account, CertificateId, CertificateRecord, CertificateState, OrderFacts, OrderId},
+    model::{Account, CertificateId, CertificateRecord, CertificateState, Order, OrderFacts, OrderId},
     ports::{Change, Committed, IssuanceFailure, IssuanceRequest, Subject, Validity},
 };
 
@@ -41,6 +41,7 @@ impl Authority {
             for check in self.registry.checks() {
                 check.check(&bare).await.map_err(Refusal::PreIssuance)?;
             }
+            self.count_certificate(&facts.order).await?;
             let record = self.plan(&ready, &names, &csr)?;
             let change = Change::Plan {
                 account: (account.id, account.version),
@@ -57,6 +58,20 @@ impl Authority {
                     return self.order(&account, id).await;
                 }
             }
+        }
+    }
+
+    /// Issued certificates are counted; whoever was let in to order is let through.
+    async fn count_certificate(&self, order: &Order) -> Result<(), Failure> {
+        let values: Vec<_> = order
+            .identifiers
+            .iter()
+            .map(|identifier| identifier.value.clone())
+            .collect();
+        let is_renewal = order.members.contains_key("replaces");
+        match self.limit_certificates(&values, is_renewal, true).await {
+            Err(Failure::Refused(_)) => Ok(()),
+            other => other,
         }
     }
 

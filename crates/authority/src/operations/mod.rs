@@ -6,10 +6,13 @@ mod external_account;
 mod finalize;
 mod issue;
 mod key_change;
+mod limits;
 mod new_account;
 mod new_authorization;
 mod new_order;
+mod operator;
 mod orders;
+mod pausing;
 mod respond;
 mod resume;
 mod revoke;
@@ -23,6 +26,9 @@ use futures_channel::oneshot;
 use jiff::Timestamp;
 
 pub use external_account::{ExternalAccounts, ExternalKey};
+pub use limits::{Limit, Limits, RegisteredDomain};
+pub use new_account::Arrival;
+pub use operator::Chosen;
 pub use revoke::Requester;
 
 use crate::{
@@ -108,6 +114,8 @@ pub struct Policy {
     /// Whether accounts must agree again when that URL changes (RFC 8555 §7.3.3).
     pub agree_again: bool,
     pub external_accounts: ExternalAccounts,
+    pub limits: Limits,
+    pub registered_domain: RegisteredDomain,
     /// How old a proof of control may be and still count for a new order; zero: every order proves anew.
     pub reuse_authorizations: Duration,
     /// The profile of orders that name none.
@@ -136,6 +144,8 @@ impl Default for Policy {
             terms_of_service: None,
             agree_again: false,
             external_accounts: ExternalAccounts::Off,
+            limits: Limits::none(),
+            registered_domain: |name| Some(name.to_owned()),
             reuse_authorizations: Duration::ZERO,
             default_profile: "default".to_owned(),
             validation_wait: Duration::from_millis(50),

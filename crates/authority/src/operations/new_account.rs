@@ -1,6 +1,6 @@
 //! newAccount (RFC 8555 §7.3).
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use acme::NewAccount;
 use jose::Jwk;
@@ -13,14 +13,16 @@ use crate::{
 };
 
 impl Authority {
-    /// The account of a key, and whether it was made just now. `new_account` is the URL the request went to, to which
-    /// an external binding is bound.
+    /// The account of a key, and whether it was made just now. An external binding is bound to the URL that the request went
+    /// to.
     pub async fn new_account(
         &self,
         key: Jwk,
-        new_account: &str,
+        arrival: impl Into<Arrival<'_>>,
         request: NewAccount,
     ) -> Result<(Arc<Account>, bool), Failure> {
+        let arrival = arrival.into();
+        let mut counted = false;
         loop {
             let directory = &self.policy.directory;
             let existing = self.store.account_by_key(directory, key.thumbprint()).await?;
@@ -30,7 +32,11 @@ impl Authority {
             let contact = admit_new(&key, &request, &self.policy)?;
             let id = AccountId(self.store.reserve(IdKind::Account, 1).await?.start);
             let sent = request.external_account_binding.as_ref();
-            let binding = self.bind(id, &key, new_account, sent).await?;
+            let binding = self.bind(id, &key, arrival.url, sent).await?;
+            if !counted {
+                self.limit_new_account(arrival.from).await?;
+                counted = true;
+            }
             let (external_binding, used) = binding.map(|binding| (binding.jws, binding.used)).unzip();
             let account = Account {
                 id,
@@ -50,6 +56,19 @@ impl Authority {
                 Committed::Conflict => continue,
             }
         }
+    }
+}
+
+/// Where a request went, and where it came from if that is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    pub url: &'a str,
+    pub from: Option<IpAddr>,
+}
+
+impl<'a> From<&'a str> for Arrival<'a> {
+    fn from(url: &'a str) -> Self {
+        Self { url, from: None }
     }
 }
 

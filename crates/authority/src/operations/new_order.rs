@@ -6,7 +6,7 @@ use acme::{AuthorizationStatus, NewOrder};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Authority, Policy, later};
+use super::{Authority, Limits, Policy, later};
 use crate::{
     Failure, Refusal, Registry,
     identifier::Name,
@@ -21,6 +21,8 @@ impl Authority {
     pub async fn new_order(&self, account: &Arc<Account>, request: NewOrder) -> Result<OrderFacts, Failure> {
         let names = admit(&request, &self.registry, &self.policy)?;
         let mut account = Arc::clone(account);
+        self.require_agreement(&account)?;
+        self.limit_order(&account, &names, &request).await?;
         loop {
             self.require_agreement(&account)?;
             let id = OrderId(self.store.reserve(IdKind::Order, 1).await?.start);
@@ -69,6 +71,26 @@ impl Authority {
             }
             // The gate read the account before: what became of it since counts here too.
             account = self.active_account(account.id).await?;
+        }
+    }
+
+    /// What is asked before anything is made; the order itself is counted here, certificates when they are issued.
+    async fn limit_order(&self, account: &Account, names: &[Name], request: &NewOrder) -> Result<(), Failure> {
+        if self.policy.limits == Limits::default() {
+            return Ok(());
+        }
+        for name in names {
+            self.limit_failures(account, &name.base().value).await?;
+        }
+        self.require_unpaused(account, names).await?;
+        // INCIDENTS T29: who replaces a certificate must not be kept from it.
+        let is_renewal = request.members.contains_key(REPLACES);
+        let values: Vec<_> = names.iter().map(|name| name.identifier().value.clone()).collect();
+        self.limit_certificates(&values, is_renewal, false).await?;
+        if is_renewal {
+            Ok(())
+        } else {
+            self.limit_new_order(account).await
         }
     }
 
@@ -188,6 +210,8 @@ struct TakenMembers {
     records: Vec<RecordChange>,
 }
 
+/// RFC 9773 §5.
+const REPLACES: &str = "replaces";
 /// How many of the newest authorizations for a name are looked at.
 const CANDIDATES: usize = 16;
 

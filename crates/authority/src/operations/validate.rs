@@ -165,6 +165,9 @@ impl Authority {
             return Ok(None);
         }
         self.changes.changed(Subject::Authorization(changed.id));
+        if self.policy.limits.failed_validations.is_some() || self.policy.limits.pause_after.is_some() {
+            self.count_outcome(&changed).await?;
+        }
         Ok(Some(Arc::new(Authorization {
             version: changed.version + 1,
             ..changed

@@ -1,12 +1,14 @@
 //! What the authority needs of the world, as traits.
 
 mod issuance;
+mod limit;
 mod order;
 mod runtime;
 mod store;
 mod validation;
 
 pub use issuance::{Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck, Validity};
+pub use limit::{Spend, Spent, draw};
 pub use order::{Asked, OrderMember, Taken};
 pub use runtime::{Changes, Runtime, Subject};
 pub use store::{CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jose::Thumbprint;
 use pkix::certificate::Serial;
 
-use super::BoxFuture;
+use super::{BoxFuture, Spend, Spent};
 use crate::model::{
     Account, AccountId, Authorization, AuthorizationId, CertificateId, CertificateRecord, Order, OrderFacts, OrderId,
     Record, RecordChange, Revocation, Revoked,
@@ -88,6 +88,9 @@ pub trait Store: Send + Sync {
 
     /// Takes up to `limit` pieces of work whose due time and lease have passed, and leases them until `lease`.
     fn claim(&self, now: Timestamp, lease: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, StoreError>>;
+
+    /// Draws on all buckets or on none; `only_look` draws on none in any case.
+    fn spend(&self, spends: Vec<Spend>, now: Timestamp, only_look: bool) -> BoxFuture<'_, Result<Spent, StoreError>>;
 
     /// Makes a change, whole, if everything it was decided from still holds.
     fn commit(&self, change: Change) -> BoxFuture<'_, Result<Committed, StoreError>>;

@@ -10,6 +10,7 @@ mod external_accounts;
 mod finalizing;
 mod key_change;
 mod keys;
+mod limits;
 mod names;
 mod orders;
 mod revocation;

@@ -14,7 +14,8 @@ mod new_order;
 mod order;
 mod orders;
 pub mod revoke_cert;
-pub mod terms;
+mod terms;
+mod unpause;
 
 use std::sync::Arc;
 
@@ -29,6 +30,15 @@ pub fn read(front: &Front, resource: Resource, method: &Method) -> Reply {
         new_nonce::read(method)
     } else {
         directory::show(front)
+    }
+}
+
+/// Pages for people, at addresses that were given out one by one.
+pub async fn page(front: &Front, resource: Resource, method: &Method) -> Result<Reply, Rejection> {
+    match resource {
+        Resource::Terms(id) => terms::answer(front, id, method).await,
+        Resource::Unpause(id, day) => unpause::answer(front, id, day, method).await,
+        _ => Err(Rejection::NoSuchResource),
     }
 }
 
@@ -54,6 +64,8 @@ pub async fn post(
         Resource::Issuer(id, which, height) => certificate::issuer(front, signed, id, which, height).await,
         Resource::KeyChange => key_change::post(front, signed).await,
         Resource::NewAuthz => new_authz::post(front, signed).await,
-        Resource::NewAccount | Resource::RevokeCert | Resource::Terms(_) => Err(Rejection::NoSuchResource),
+        Resource::NewAccount | Resource::RevokeCert | Resource::Terms(_) | Resource::Unpause(..) => {
+            Err(Rejection::NoSuchResource)
+        }
     }
 }

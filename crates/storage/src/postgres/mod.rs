@@ -5,6 +5,7 @@
 
 mod apply;
 mod connect;
+mod limit;
 mod read;
 mod record;
 mod tls;
@@ -24,7 +25,7 @@ use authority::{
         Account, AccountId, Authorization, AuthorizationId, CertificateId, CertificateRecord, OrderFacts, OrderId,
         Record, Revoked,
     },
-    ports::{BoxFuture, CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError},
+    ports::{BoxFuture, CertificateFilter, Change, Claimed, Committed, IdKind, Spend, Spent, Store, StoreError},
 };
 use deadpool_postgres::{Client, Pool, PoolError};
 use jiff::Timestamp;
@@ -405,6 +406,15 @@ impl Store for PostgresStore {
 
     fn claim(&self, now: Timestamp, lease: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, StoreError>> {
         Box::pin(self.claim_work(now, lease, limit))
+    }
+
+    fn spend(&self, spends: Vec<Spend>, now: Timestamp, only_look: bool) -> BoxFuture<'_, Result<Spent, StoreError>> {
+        Box::pin(async move {
+            let mut client = self.client().await?;
+            limit::spend(&mut client, &spends, now, only_look)
+                .await
+                .map_err(unavailable)
+        })
     }
 
     fn commit(&self, change: Change) -> BoxFuture<'_, Result<Committed, StoreError>> {

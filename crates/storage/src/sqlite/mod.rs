@@ -9,6 +9,7 @@ mod claim;
 mod connect;
 mod health;
 mod job;
+mod limit;
 mod read;
 mod record;
 mod reserve;
@@ -27,7 +28,7 @@ use authority::{
         Account, AccountId, Authorization, AuthorizationId, CertificateId, CertificateRecord, OrderFacts, OrderId,
         Record, Revoked,
     },
-    ports::{BoxFuture, CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError},
+    ports::{BoxFuture, CertificateFilter, Change, Claimed, Committed, IdKind, Spend, Spent, Store, StoreError},
 };
 use jiff::Timestamp;
 use jose::Thumbprint;
@@ -37,6 +38,7 @@ use self::{
     cache::Cache,
     claim::Claim,
     health::Health,
+    limit::Spending,
     read::{Readers, select},
     reserve::Reserve,
     settings::Secret,
@@ -404,6 +406,10 @@ impl Store for SqliteStore {
 
     fn claim(&self, now: Timestamp, lease: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, StoreError>> {
         Box::pin(self.writer.write(Claim { now, lease, limit }))
+    }
+
+    fn spend(&self, spends: Vec<Spend>, now: Timestamp, only_look: bool) -> BoxFuture<'_, Result<Spent, StoreError>> {
+        Box::pin(self.writer.write(Spending { spends, now, only_look }))
     }
 
     fn commit(&self, change: Change) -> BoxFuture<'_, Result<Committed, StoreError>> {

@@ -5,6 +5,7 @@ mod conflicts;
 mod damage;
 mod exactly_once;
 mod faults;
+mod limits;
 mod numbers;
 mod objects;
 mod postgres;
@@ -66,6 +67,9 @@ rules! {
         claims::work_is_claimed_when_due_and_once_until_its_lease_passes
         claims::work_claimed_at_the_same_time_is_claimed_once
         claims::a_claim_moves_the_version
+        limits::of_several_buckets_all_are_drawn_on_or_none
+        limits::looking_at_a_bucket_draws_nothing
+        limits::of_64_draws_at_once_as_many_succeed_as_the_bucket_holds
         records::a_record_is_made_once_and_changes_from_the_version_it_was_read_at
         records::of_several_records_all_are_changed_or_none
         records::a_change_and_its_records_happen_together_or_not_at_all

@@ -14,7 +14,7 @@ use authority::{
         Account, AccountId, Authorization, AuthorizationId, CertificateId, CertificateRecord, OrderFacts, OrderId,
         Record, Revoked,
     },
-    ports::{BoxFuture, CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError},
+    ports::{BoxFuture, CertificateFilter, Change, Claimed, Committed, IdKind, Spend, Spent, Store, StoreError},
 };
 use jiff::Timestamp;
 use jose::Thumbprint;
@@ -183,6 +183,10 @@ impl Store for WatchedStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
         self.watched(self.inner.due_records(kind, now, limit))
+    }
+
+    fn spend(&self, spends: Vec<Spend>, now: Timestamp, only_look: bool) -> BoxFuture<'_, Result<Spent, StoreError>> {
+        self.watched(self.inner.spend(spends, now, only_look))
     }
 
     fn claim(&self, now: Timestamp, lease: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Claimed>, StoreError>> {

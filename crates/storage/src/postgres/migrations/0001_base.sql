@@ -99,3 +99,11 @@ CREATE TABLE nodes (
     peer    TEXT        NOT NULL,
     seen    TIMESTAMPTZ NOT NULL DEFAULT now()
 );
+
+-- When each bucket of the rate limits will be full again.
+CREATE TABLE limits (
+    key     TEXT   PRIMARY KEY,
+    full_at BIGINT NOT NULL
+) WITH (fillfactor = 60);
+
+CREATE INDEX limits_full ON limits (full_at);

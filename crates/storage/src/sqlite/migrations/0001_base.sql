@@ -91,3 +91,11 @@ CREATE TABLE settings (
     key   TEXT PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- When each bucket of the rate limits will be full again.
+CREATE TABLE limits (
+    key     TEXT    PRIMARY KEY,
+    full_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX limits_full ON limits (full_at);

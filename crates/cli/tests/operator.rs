@@ -1,0 +1,207 @@
+//! `vidimus ca` against a running server: what an operator does, as an operator types it.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use testbed::dns::{Dns, Running};
+
+struct Site {
+    folder: tempfile::TempDir,
+    server: Child,
+    directory: String,
+    http_port: u16,
+    _dns: Running,
+}
+
+impl Site {
+    async fn start(acme: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let dns = Dns::start("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+        let (listen, admin, http_port) = (free_port(), free_port(), free_port());
+        let made = Command::new(env!("CARGO_BIN_EXE_vidimus"))
+            .args(["init", "--listen", &format!("127.0.0.1:{listen}"), "--dir"])
+            .arg(folder.path())
+            .stdout(Stdio::null())
+            .status();
+        assert!(made.unwrap().success());
+        let file = folder.path().join("vidimus.toml");
+        let mut config: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
+        config["admin"]["listen"] = format!("127.0.0.1:{admin}").into();
+        let changed: toml::Table = format!(
+            "http_port = {http_port}\nresolvers = [\"{}\"]\nallow_networks = [\"127.0.0.0/8\", \"::1/128\"]",
+            dns.dns_addr
+        )
+        .parse()
+        .unwrap();
+        config["validation"].as_table_mut().unwrap().extend(changed);
+        let changed: toml::Table = acme.parse().unwrap();
+        config["acme"].as_table_mut().unwrap().extend(changed);
+        fs::write(&file, config.to_string()).unwrap();
+        let mut server = Command::new(env!("CARGO_BIN_EXE_vidimus"))
+            .args(["serve", "--config"])
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(server.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
+        let directory = lines.find_map(|line| line.strip_prefix("ready ").map(str::to_owned));
+        std::thread::spawn(move || lines.count());
+        Self {
+            folder,
+            server,
+            directory: directory.expect("the server serves"),
+            http_port,
+            _dns: dns,
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn vidimus(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_vidimus"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// What the operator's command answers.
+    fn ca(&self, arguments: &[&str]) -> Value {
+        let output = self.vidimus(&[&["ca"], arguments, &["--json"]].concat());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {error}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn issue(&self, name: &str, more: &[&str]) -> Output {
+        let standalone = format!("127.0.0.1:{}", self.http_port);
+        let fixed = [
+            "cert",
+            "issue",
+            name,
+            "--server",
+            &self.directory,
+            "--ca-bundle",
+            "root.pem",
+            "--dir",
+            "certs",
+            "--standalone",
+            &standalone,
+        ];
+        self.vidimus(&[&fixed, more].concat())
+    }
+
+    fn account_url(&self) -> String {
+        let place = [
+            "account",
+            "show",
+            "--server",
+            &self.directory,
+            "--ca-bundle",
+            "root.pem",
+            "--dir",
+            "certs",
+            "--json",
+        ];
+        let output = self.vidimus(&place);
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+        shown["account"]["url"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{shown}"))
+            .to_owned()
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+// 8555-7.3.4-1, 8555-7.3.4-8, t43
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_is_bound_to_a_key_that_the_operator_handed_out() {
+    let site = Site::start("external_accounts = \"required\"").await;
+    let refused = site.issue("a.test", &[]);
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && error.contains("externalAccount"),
+        "{error}"
+    );
+
+    let key = site.ca(&["eab", "add", "--kid", "shop", "--label", "the shop's"]);
+    let mac_key = key["mac_key"].as_str().unwrap();
+    fs::write(site.file("mac"), mac_key).unwrap();
+    let bound = ["--eab-kid", "shop", "--eab-hmac-key-file", "mac"];
+    let issued = site.issue("a.test", &bound);
+    assert!(issued.status.success(), "{}", String::from_utf8_lossy(&issued.stderr));
+    let keys = site.ca(&["eab", "list"]);
+    assert_eq!(keys["keys"][0]["status"], "used", "{keys}");
+    assert_eq!(keys["keys"][0]["accounts"][0], site.account_url().as_str());
+    assert!(!keys.to_string().contains(mac_key), "a key is told once");
+
+    site.ca(&["eab", "add", "--kid", "spare"]);
+    site.ca(&["eab", "revoke", "spare"]);
+    assert_eq!(site.ca(&["eab", "list"])["keys"][1]["status"], "revoked");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_revokes_what_an_account_has_and_then_the_account() {
+    let site = Site::start("").await;
+    for name in ["a.test", "b.test"] {
+        let issued = site.issue(name, &[]);
+        assert!(issued.status.success(), "{}", String::from_utf8_lossy(&issued.stderr));
+    }
+    let account = site.account_url();
+    let found = site.ca(&["revoke", "--account", &account, "--dry-run"]);
+    let serials = found["serials"].as_array().unwrap();
+    assert_eq!((serials.len(), &found["revoked"]), (2, &Value::Bool(false)));
+    let one = serials[0].as_str().unwrap();
+    let revoked = site.ca(&["revoke", "--serial", one, "--reason", "4"]);
+    assert_eq!(revoked["serials"].as_array().unwrap(), &serials[..1]);
+    let rest = site.ca(&[
+        "revoke",
+        "--from",
+        "2020-01-01T00:00:00Z",
+        "--to",
+        "2120-01-01T00:00:00Z",
+    ]);
+    assert_eq!(rest["serials"].as_array().unwrap(), &serials[1..]);
+    let none = site.ca(&["revoke", "--account", &account]);
+    assert_eq!(none["serials"], Value::Array(vec![]));
+
+    assert_eq!(site.ca(&["account", "show", &account])["status"], "valid");
+    assert_eq!(site.ca(&["account", "revoke", &account])["status"], "revoked");
+    assert!(!site.issue("c.test", &[]).status.success());
+}
+
+/// Whoever reaches the listener but not the file can do nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_token_nothing_is_done() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = Site::start("").await;
+    let token = site.file("admin.token");
+    assert_eq!(fs::metadata(&token).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::write(&token, "guessed").unwrap();
+    let output = site.vidimus(&["ca", "eab", "list"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && error.contains("admin.token"), "{error}");
+}
