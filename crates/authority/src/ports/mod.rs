@@ -6,7 +6,7 @@ mod runtime;
 mod store;
 mod validation;
 
-pub use issuance::{Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck, Validity};
+pub use issuance::{Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuance, PreIssuanceCheck, Proven, Validity};
 pub use order::{Asked, OrderMember, Taken};
 pub use runtime::{Changes, Runtime, Subject};
 pub use store::{CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError};
