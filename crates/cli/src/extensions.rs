@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authority::{Registry, model::AccountId};
+use authority::{Registry, ports::AccountUrl};
 use caa::CaaCheck;
 use serde::de::DeserializeOwned;
 use validation::dial::Network;
@@ -13,6 +13,27 @@ pub const EXTENSIONS: &[Extension] = &[
         name: "caa",
         on: |context| !context.caa_identities.is_empty(),
         register: caa,
+    },
+    // Never on by themselves: clients in use fail on types they do not know, and take the first that begins with `dns`,
+    // so these come after the base's.
+    Extension {
+        name: "dns-account",
+        on: |_| false,
+        register: |registry, context| {
+            context.without_settings()?;
+            dns_account::register(registry, context.network.clone(), context.account_url.clone());
+            Ok(())
+        },
+    },
+    Extension {
+        name: "dns-persist",
+        on: |_| false,
+        register: |registry, context| {
+            context.without_settings()?;
+            let (network, account_url) = (context.network.clone(), context.account_url.clone());
+            dns_persist::register(registry, network, account_url, context.named()?);
+            Ok(())
+        },
     },
     Extension {
         name: "ip",
@@ -38,7 +59,7 @@ pub struct Context<'a> {
     pub network: Arc<Network>,
     /// The names by which CAA records mean this authority.
     pub caa_identities: &'a [String],
-    pub account_url: Arc<dyn Fn(AccountId) -> String + Send + Sync>,
+    pub account_url: AccountUrl,
 }
 
 impl Context<'_> {
@@ -48,6 +69,16 @@ impl Context<'_> {
             .clone()
             .try_into()
             .map_err(|error: toml::de::Error| error.message().to_owned())
+    }
+
+    /// The names by which records mean this authority, for an extension that needs one.
+    pub fn named(&self) -> Result<Vec<String>, String> {
+        match self.caa_identities.is_empty() {
+            false => Ok(self.caa_identities.to_vec()),
+            true => {
+                Err("enabled: acme.caa_identities is empty; name there what records call this authority".to_owned())
+            }
+        }
     }
 
     /// For an extension that has none.
@@ -61,13 +92,10 @@ impl Context<'_> {
 
 fn caa(registry: &mut Registry, context: &Context<'_>) -> Result<(), String> {
     context.without_settings()?;
-    if context.caa_identities.is_empty() {
-        let why = "enabled: acme.caa_identities is empty; name there what CAA records call this authority";
-        return Err(why.to_owned());
-    }
+    let identities = context.named()?;
     registry.add_check(Arc::new(CaaCheck::new(
         context.network.resolver.clone(),
-        context.caa_identities.to_vec(),
+        identities,
         context.account_url.clone(),
         context.network.clock.clone(),
     )));

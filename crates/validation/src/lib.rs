@@ -8,7 +8,7 @@
 
 pub mod attempt;
 pub mod dial;
-mod dns01;
+pub mod dns01;
 pub mod dns_client;
 #[cfg(test)]
 mod double;

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use acme::{Problem, ProblemType};
 use authority::{
     identifier::Target,
-    model::{AccountId, Evidence},
-    ports::{BoxFuture, PreIssuance, PreIssuanceCheck, Proven},
+    model::Evidence,
+    ports::{AccountUrl, BoxFuture, PreIssuance, PreIssuanceCheck, Proven},
 };
 use futures_util::stream::{self, StreamExt};
 use tokio::time::timeout;
@@ -17,9 +17,6 @@ use crate::{
     decision::{Asked, Objection, Refused, Scope, decide},
     method::label,
 };
-
-/// The URL of an account, as the account knows it.
-pub type AccountUrl = Arc<dyn Fn(AccountId) -> String + Send + Sync>;
 
 /// Asks the domains whether they let this authority issue.
 pub struct CaaCheck {

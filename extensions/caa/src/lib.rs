@@ -12,7 +12,7 @@ mod decision;
 mod method;
 mod property;
 
-pub use check::{AccountUrl, CaaCheck};
+pub use check::CaaCheck;
 pub use climb::Patience;
 pub use decision::{Asked, Objection, Permission, Refused, Scope, decide};
 pub use method::label;

@@ -269,7 +269,10 @@ impl ReadyOrder {
 fn evidence_root(facts: &OrderFacts, checks: &[Evidence], salt: &[u8; 16]) -> Result<[u8; 32], Failure> {
     let mut context = Context::new(&SHA256);
     context.update(salt);
-    let proofs = facts.authorizations.iter().map(|authorization| authorization.evidence());
+    let proofs = facts
+        .authorizations
+        .iter()
+        .map(|authorization| authorization.evidence());
     for evidence in proofs.chain([checks]) {
         let evidence = serde_json::to_vec(evidence)
             .map_err(|error| Failure::Unavailable(format!("evidence does not serialise: {error}")))?;

@@ -138,6 +138,7 @@ async fn dns01(network: &Arc<Network>, domain: &str) -> Report {
 
 fn request(domain: &str) -> ValidationRequest {
     ValidationRequest {
+        account: AccountId(1),
         name: name(domain),
         token: TOKEN.to_owned(),
         key_authorization: KeyAuthorization::new(TOKEN, &Thumbprint::from([7; 32])),

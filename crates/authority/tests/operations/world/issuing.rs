@@ -144,7 +144,10 @@ impl PreIssuanceCheck for ScriptedCheck {
             if let Some(gate) = gate {
                 gate.await.unwrap();
             }
-            let names = request.names.iter().map(|proven| proven.name.identifier().value.clone());
+            let names = request
+                .names
+                .iter()
+                .map(|proven| proven.name.identifier().value.clone());
             let names: Vec<_> = names.collect();
             let forbidden = self.forbidden.lock().unwrap().clone();
             let verdict = match names.iter().find(|name| Some(*name) == forbidden.as_ref()) {
