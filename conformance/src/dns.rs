@@ -63,6 +63,18 @@ impl DnsControl {
         self.post("/add-caa", script).await.map(drop)
     }
 
+    pub async fn add_caa_flagged(&self, host: &str, flags: u8, tag: &str, value: &str) -> Outcome {
+        let policy = json!({ "flags": flags, "tag": tag, "value": value });
+        let script = json!({ "host": with_dot(host), "policies": [policy] });
+        self.post("/add-caa", script).await.map(drop)
+    }
+
+    pub async fn clear_caa(&self, host: &str) -> Outcome {
+        self.post("/clear-caa", json!({ "host": with_dot(host) }))
+            .await
+            .map(drop)
+    }
+
     /// How often the name was asked for.
     pub async fn queries(&self, host: &str) -> Outcome<usize> {
         let history = self

@@ -7,18 +7,21 @@ use crate::{
     target,
 };
 
-/// Debian packages: foreign clients and servers, a second opinion on certificates, a database.
+/// Debian packages: foreign clients and servers, a second opinion on certificates, a database, signed zones.
 const DEBIAN: &[&str] = &[
     "ca-certificates",
     "certbot",
     "curl",
     "dehydrated",
+    "knot",
+    "knot-dnsutils",
     "lego",
     "openssl",
     "pebble",
     "postgresql",
     "python3-venv",
     "uacme",
+    "unbound",
 ];
 
 /// From PyPI, pinned: the linters that every issued certificate passes, and the newest certbot.

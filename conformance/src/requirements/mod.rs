@@ -4,6 +4,7 @@ mod accounts;
 mod authentication;
 mod authorizations;
 mod bad_input;
+mod caa;
 mod challenges;
 mod csr;
 mod deactivation;
@@ -42,6 +43,7 @@ pub fn all() -> impl Iterator<Item = &'static Test> {
         revocation::TESTS,
         tls_alpn::TESTS,
         ip::TESTS,
+        caa::TESTS,
         bad_input::TESTS,
     ]
     .into_iter()

@@ -17,15 +17,16 @@ use config::Config;
 use issuance::{Issuer, IssuerUrls, Issuers, Profile};
 use pkix::certificate::Certificate;
 use server::{
-    Admin, Front, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, Place, PublicFiles, Seal, TlsIdentity,
-    Waiting,
+    Admin, Front, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, Place, PublicFiles, Resource, Seal,
+    TlsIdentity, Waiting,
 };
 use storage::Database;
 use tokio::sync::watch;
+use validation::{dial::Network, issue_value};
 
 use crate::{
     ca::{self, OperatorDesk},
-    extensions::EXTENSIONS,
+    extensions::{Context, EXTENSIONS},
     files, metrics,
     world::{self, World},
 };
@@ -87,7 +88,11 @@ impl Node {
             Arc::new(World),
             waiting.clone(),
             seams.issuance(issuers.clone()),
-            registry(config, folder)?,
+            registry(
+                config,
+                folder,
+                Links::new(&config.server.external_url, Place::default(), Seal::new(&secret)),
+            )?,
             policy(config, folder)?,
         );
         // Made now: at the end it would be too late to say that nothing can be kept there.
@@ -322,7 +327,45 @@ fn database_url(url: &str, folder: &Path) -> String {
     }
 }
 
-fn registry(config: &Config, folder: &Path) -> Result<Registry, String> {
+/// The base and the extensions that are on.
+fn registry(config: &Config, folder: &Path, links: Links) -> Result<Registry, String> {
+    let network = network(config, folder)?;
+    let mut registry = Registry::default();
+    registry.add_identifier_type(authority::identifier::Dns);
+    validation::base_methods(&network)
+        .into_iter()
+        .for_each(|method| registry.add_method(method));
+    for name in config.extensions.keys() {
+        if !EXTENSIONS.iter().any(|extension| extension.name == name) {
+            let known: Vec<_> = EXTENSIONS.iter().map(|extension| extension.name).collect();
+            return Err(format!(
+                "extensions.{name}: there is no such extension; there are: {}",
+                known.join(", ")
+            ));
+        }
+    }
+    let mut context = Context {
+        settings: toml::Table::new(),
+        network,
+        caa_identities: caa_identities(config)?,
+        account_url: Arc::new(move |account| links.url(Resource::Account(account))),
+    };
+    for extension in EXTENSIONS {
+        let name = extension.name;
+        context.settings = config.extensions.get(name).cloned().unwrap_or_default();
+        let on = match context.settings.remove("enabled") {
+            None => (extension.on)(&context),
+            Some(toml::Value::Boolean(on)) => on,
+            Some(other) => return Err(format!("extensions.{name}.enabled: {other} is neither true nor false")),
+        };
+        if on {
+            (extension.register)(&mut registry, &context).map_err(|why| format!("extensions.{name}.{why}"))?;
+        }
+    }
+    Ok(registry)
+}
+
+fn network(config: &Config, folder: &Path) -> Result<Arc<Network>, String> {
     let trust_anchors = match &config.validation.trust_anchors {
         Some(file) => Some(files::read(&folder.join(file))?),
         None => None,
@@ -335,34 +378,21 @@ fn registry(config: &Config, folder: &Path) -> Result<Registry, String> {
         allow_networks: config.validation.allow_networks.clone(),
         ..Default::default()
     };
-    let mut registry = Registry::default();
-    registry.add_identifier_type(authority::identifier::Dns);
-    let methods =
-        validation::base_methods(settings, Arc::new(world::now)).map_err(|error| format!("validation: {error}"))?;
-    methods.into_iter().for_each(|method| registry.add_method(method));
-    for name in config.extensions.keys() {
-        if !EXTENSIONS.iter().any(|extension| extension.name == name) {
-            let known: Vec<_> = EXTENSIONS.iter().map(|extension| extension.name).collect();
-            return Err(format!(
-                "extensions.{name}: there is no such extension; there are: {}",
-                known.join(", ")
-            ));
-        }
+    let network =
+        validation::network(settings, Arc::new(world::now)).map_err(|error| format!("validation: {error}"))?;
+    Ok(Arc::new(network))
+}
+
+/// A name that no record could have would be a name that no record permits.
+fn caa_identities(config: &Config) -> Result<&[String], String> {
+    let identities = &config.acme.caa_identities;
+    let wrong = |name: &&String| issue_value::issuer_name(name.as_bytes()).as_ref() != Some(*name);
+    match identities.iter().find(wrong) {
+        Some(name) => Err(format!(
+            "acme.caa_identities: {name:?} is not a domain name in lower case without a final dot"
+        )),
+        None => Ok(identities),
     }
-    for extension in EXTENSIONS {
-        let table = config.extensions.get(extension.name);
-        match table.and_then(|table| table.get("enabled")) {
-            None | Some(toml::Value::Boolean(true)) => (extension.register)(&mut registry),
-            Some(toml::Value::Boolean(false)) => {}
-            Some(other) => {
-                return Err(format!(
-                    "extensions.{}.enabled: {other} is neither true nor false",
-                    extension.name
-                ));
-            }
-        }
-    }
-    Ok(registry)
 }
 
 fn policy(config: &Config, folder: &Path) -> Result<Policy, String> {

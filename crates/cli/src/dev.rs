@@ -129,6 +129,7 @@ impl Dev {
     fn config(&self, resolver: SocketAddr) -> Config {
         let mut config = first_config(self.listen, format!("https://{}", self.listen));
         config.admin.listen = self.admin;
+        config.acme.caa_identities = vec![CAA_IDENTITY.to_owned()];
         config.validation.http_port = self.http_port;
         config.validation.tls_port = self.tls_port;
         config.validation.resolvers = vec![resolver];
@@ -178,6 +179,9 @@ Stop with Ctrl-C; everything is kept in {}.",
         );
     }
 }
+
+/// What CAA records call the authority of every `vidimus dev`.
+const CAA_IDENTITY: &str = "dev.vidimus.test";
 
 const LOOPBACK: &[&str] = &["127.0.0.0/8", "::1/128"];
 

@@ -1,6 +1,6 @@
 //! Pages of the documentation that are made from the code.
 
-use std::{fmt::Write, path::PathBuf};
+use std::{fmt::Write, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use authority::{
     Registry,
@@ -8,7 +8,10 @@ use authority::{
 };
 use clap::Args;
 
-use crate::{extensions::EXTENSIONS, files};
+use crate::{
+    extensions::{Context, EXTENSIONS},
+    files, world,
+};
 
 /// `vidimus pages DIR`: for `cargo xtask docs`.
 #[derive(Args)]
@@ -21,7 +24,7 @@ impl Pages {
     pub fn run(self) -> Result<(), String> {
         let pages = [
             ("operating/configuration.md", config::page()),
-            ("protocol/identifiers.md", identifiers()),
+            ("protocol/identifiers.md", identifiers()?),
         ];
         for (name, text) in pages {
             let file = self.dir.join(name);
@@ -35,12 +38,24 @@ impl Pages {
 }
 
 /// Every identifier type, as its own file states it.
-fn identifiers() -> String {
+fn identifiers() -> Result<String, String> {
     let mut registry = Registry::default();
     registry.add_identifier_type(Dns);
-    EXTENSIONS
-        .iter()
-        .for_each(|extension| (extension.register)(&mut registry));
+    // Asks nobody: what is described is what an extension says of itself.
+    let settings = validation::Settings {
+        resolvers: vec![SocketAddr::from(([127, 0, 0, 1], 53))],
+        ..Default::default()
+    };
+    let network = validation::network(settings, Arc::new(world::now)).map_err(|error| error.to_string())?;
+    let context = Context {
+        settings: toml::Table::new(),
+        network: Arc::new(network),
+        caa_identities: &["ca.example".to_owned()],
+        account_url: Arc::new(|_| String::new()),
+    };
+    for extension in EXTENSIONS {
+        (extension.register)(&mut registry, &context)?;
+    }
     let mut text = String::from(HEADER);
     for identifier_type in registry.identifier_types() {
         let Page {
@@ -71,7 +86,7 @@ fn identifiers() -> String {
             list(refused),
         );
     }
-    text
+    Ok(text)
 }
 
 const HEADER: &str = "\

@@ -134,6 +134,47 @@ fn a_configuration_that_is_not_there_or_not_toml() {
     said(&authority.refuses_to_serve(), &["vidimus.toml", "cannot be read"]);
 }
 
+#[test]
+fn an_extension_that_cannot_work_as_it_is_set() {
+    for (text, parts) in [
+        (
+            "[extensions.caa]\nenabled = true",
+            ["extensions.caa.enabled", "acme.caa_identities is empty"],
+        ),
+        (
+            "[extensions.dns-persist]\nenabled = true",
+            ["extensions.dns-persist.enabled", "acme.caa_identities is empty"],
+        ),
+        (
+            "[extensions.ip]\nenabled = 1",
+            ["extensions.ip.enabled", "neither true nor false"],
+        ),
+        ("[extensions.ip]\nport = 1", ["extensions.ip.port", "no such setting"]),
+        (
+            "[extensions.onoin]\nenabled = true",
+            ["extensions.onoin", "there is no such extension; there are: caa"],
+        ),
+    ] {
+        let authority = Authority::new();
+        let config = fs::read_to_string(authority.file("vidimus.toml")).unwrap();
+        fs::write(authority.file("vidimus.toml"), format!("{config}\n{text}\n")).unwrap();
+        said(&authority.refuses_to_serve(), &parts);
+    }
+    for identity in ["CA.example", "ca.example.", "*.example", ""] {
+        let authority = Authority::new();
+        let file = authority.file("vidimus.toml");
+        let mut config: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
+        let acme = config.entry("acme").or_insert_with(|| toml::Table::new().into());
+        let acme = acme.as_table_mut().unwrap();
+        acme.insert("caa_identities".into(), vec![identity].into());
+        fs::write(file, config.to_string()).unwrap();
+        said(
+            &authority.refuses_to_serve(),
+            &["acme.caa_identities", "in lower case without a final dot"],
+        );
+    }
+}
+
 /// What `vidimus init` makes, to be spoilt.
 struct Authority {
     folder: tempfile::TempDir,

@@ -80,7 +80,8 @@ pub struct Acme {
     /// URL of a page about this authority.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub website: Option<String>,
-    /// The names by which CAA records mean this authority.
+    /// The names by which CAA records mean this authority. With none, CAA is not checked; with one, it is, at every
+    /// issuance, unless `[extensions.caa] enabled = false`.
     pub caa_identities: Vec<String>,
     /// Rate limits: `none`, `private` (against loops and storms of one's own) or `public` (for everybody on the Internet).
     pub limits: LimitsPreset,

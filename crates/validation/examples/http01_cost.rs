@@ -24,7 +24,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, UdpSocket},
 };
-use validation::{Settings, base_methods};
+use validation::{Settings, base_methods, network};
 
 const BATCHES: usize = 50;
 const BATCH: u64 = 400;
@@ -58,9 +58,8 @@ async fn measure() {
         allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
         ..Settings::default()
     };
-    let http01 = base_methods(settings, Arc::new(|| Timestamp::UNIX_EPOCH))
-        .unwrap()
-        .remove(0);
+    let network = network(settings, Arc::new(|| Timestamp::UNIX_EPOCH)).unwrap();
+    let http01 = base_methods(&Arc::new(network)).remove(0);
     let mut costs = Vec::new();
     for _ in 0..BATCHES {
         let before = cpu_nanoseconds();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use acme::ProblemType;
+use acme::{KeyAuthorization, ProblemType};
 use authority::{
     identifier::{Name, Target},
     ports::{BoxFuture, Report, ValidationMethod, ValidationRequest},
@@ -55,29 +55,57 @@ async fn prove(network: &Network, request: &ValidationRequest, attempt: &mut Att
             "The identifier has no place in the DNS.",
         ));
     };
-    let name = format!("_acme-challenge.{host}");
-    let answer = network.resolver.txt(&name).await;
-    attempt.saw(answer.observation(&name, "TXT", |text| excerpt::quoted(text, SHOWN)));
-    judge(&name, &answer, &request.key_authorization.dns_value())
+    digest_at(
+        network,
+        &format!("_acme-challenge.{host}"),
+        &request.key_authorization,
+        attempt,
+    )
+    .await
+}
+
+/// Looks for the key authorization's digest among the TXT records of a name: what `dns-01` does at its name, and methods
+/// of the same kind at theirs.
+pub async fn digest_at(
+    network: &Network,
+    name: &str,
+    key_authorization: &KeyAuthorization,
+    attempt: &mut Attempt,
+) -> Result<(), Failure> {
+    let answer = texts_at(network, name, attempt).await;
+    judge(name, &answer, &key_authorization.dns_value())
+}
+
+/// Asks for the TXT records of a name and writes down what came.
+pub async fn texts_at(network: &Network, name: &str, attempt: &mut Attempt) -> Answer<Vec<u8>> {
+    let answer = network.resolver.txt(name).await;
+    attempt.saw(answer.observation(name, "TXT", |text| excerpt::quoted(text, SHOWN)));
+    answer
+}
+
+/// The records of an answer, or what its failure means for a proof of control.
+pub fn records_of<'a>(name: &str, answer: &'a Answer<Vec<u8>>) -> Result<&'a [Vec<u8>], Failure> {
+    answer.records.as_deref().map_err(|failure| {
+        let detail = format!(
+            "Looking up TXT at {}: {failure} (asked {}).",
+            via(answer, name),
+            answer.resolver
+        );
+        Failure {
+            transient: failure.is_transient(),
+            ..Failure::lasting(problem_type(failure), detail)
+        }
+    })
 }
 
 /// One matching record among several suffices: two orders may be under way for one name.
 fn judge(name: &str, answer: &Answer<Vec<u8>>, expected: &str) -> Result<(), Failure> {
     let found = via(answer, name);
-    let records = match &answer.records {
-        Ok(records) => records,
-        Err(failure) => {
-            let detail = format!("Looking up TXT at {found}: {failure} (asked {}).", answer.resolver);
-            return Err(Failure {
-                transient: failure.is_transient(),
-                ..Failure::lasting(problem_type(failure), detail)
-            });
-        }
-    };
+    let records = records_of(name, answer)?;
     if records.iter().any(|record| record == expected.as_bytes()) {
         return Ok(());
     }
-    let detail = match records.as_slice() {
+    let detail = match records {
         [] => format!("There is no TXT record at {found}; it should be \"{expected}\"."),
         [only] => format!(
             "The TXT record at {found} is {}, not \"{expected}\".",
@@ -123,6 +151,8 @@ const LISTED: usize = 5;
 
 #[cfg(test)]
 mod tests {
+    use authority::model::Observation;
+
     use super::*;
     use crate::double::{Dns, World};
 
@@ -213,14 +243,18 @@ mod tests {
         assert!(!method.offered_for(&World::address_name("192.0.2.1")));
     }
 
+    // T13
     #[tokio::test]
-    async fn a_wildcard_is_proved_at_its_base_name() {
+    async fn a_wildcard_is_proved_below_its_base_name_to_the_letter() {
         let world = World::with(txt(&[RIGHT]));
         let report = Dns01::new(world.network())
             .validate(world.request("*.example.org"))
             .await;
         assert_eq!(report.verdict, Ok(()));
         assert_eq!(report.evidence.method, "dns-01");
-        assert_eq!(report.evidence.observations.len(), 1);
+        let [Observation::Resolved { name, .. }] = &report.evidence.observations[..] else {
+            panic!("one answer");
+        };
+        assert_eq!(name, "_acme-challenge.example.org");
     }
 }

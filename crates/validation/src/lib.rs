@@ -8,12 +8,13 @@
 
 pub mod attempt;
 pub mod dial;
-mod dns01;
+pub mod dns01;
 pub mod dns_client;
 #[cfg(test)]
 mod double;
 pub mod excerpt;
 mod http01;
+pub mod issue_value;
 pub mod policy;
 pub mod resolver;
 mod tls_alpn01;
@@ -92,16 +93,15 @@ pub enum SettingsError {
 }
 
 /// The methods of the base, in the order in which challenges are offered.
-pub fn base_methods(settings: Settings, clock: Clock) -> Result<Vec<Arc<dyn ValidationMethod>>, SettingsError> {
-    let network = Arc::new(network(settings, clock)?);
-    Ok(vec![
+pub fn base_methods(network: &Arc<Network>) -> Vec<Arc<dyn ValidationMethod>> {
+    vec![
         Arc::new(Http01::new(network.clone())),
         Arc::new(Dns01::new(network.clone())),
-        Arc::new(TlsAlpn01::new(network)),
-    ])
+        Arc::new(TlsAlpn01::new(network.clone())),
+    ]
 }
 
-/// The way out that the base's methods share, for the methods of extensions.
+/// The way out that the base's methods share with those of extensions.
 pub fn network(settings: Settings, clock: Clock) -> Result<Network, SettingsError> {
     let resolvers = match settings.resolvers.is_empty() {
         true => system_resolvers()?,

@@ -19,6 +19,9 @@ pub trait Resolver: Send + Sync {
 
     /// TXT, the strings of one record joined.
     fn txt<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<Vec<u8>>>;
+
+    /// CAA, each record's data as it came: flags, tag length, tag, value (RFC 8659 §4.1).
+    fn caa<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<Vec<u8>>>;
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +51,9 @@ pub enum DnsFailure {
     ServFail,
     #[error("the resolver answered {0}")]
     Refused(String),
+    /// Of a server that is not the name's and asks nobody else.
+    #[error("a referral to other servers in place of an answer; name a recursive resolver")]
+    Referral,
     #[error("no answer in time")]
     Timeout,
     #[error("no exchange with the resolver: {0}")]
@@ -69,7 +75,7 @@ impl DnsFailure {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::ServFail | Self::Refused(_) | Self::Timeout | Self::Transport(_) | Self::Malformed
+            Self::ServFail | Self::Refused(_) | Self::Referral | Self::Timeout | Self::Transport(_) | Self::Malformed
         )
     }
 

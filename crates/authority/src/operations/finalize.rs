@@ -11,8 +11,8 @@ use super::{Authority, later};
 use crate::{
     Failure, Refusal, Registry,
     identifier::Name,
-    model::{Account, CertificateId, CertificateRecord, CertificateState, Order, OrderFacts, OrderId},
-    ports::{Change, Committed, IssuanceFailure, IssuanceRequest, Subject, Validity},
+    model::{Account, CertificateId, CertificateRecord, CertificateState, Evidence, Order, OrderFacts, OrderId},
+    ports::{Change, Committed, IssuanceFailure, IssuanceRequest, PreIssuance, Proven, Subject, Validity},
 };
 
 impl Authority {
@@ -37,12 +37,9 @@ impl Authority {
             let csr = read_csr(csr)?;
             let names = ready.match_names(&csr, &self.registry)?;
             self.check_key(&csr).await?;
-            let bare: Vec<_> = names.iter().map(|(name, _)| name.clone()).collect();
-            for check in self.registry.checks() {
-                check.check(&bare).await.map_err(Refusal::PreIssuance)?;
-            }
+            let checks = self.last_look(&ready, &names).await?;
             self.count_certificate(&facts.order).await?;
-            let record = self.plan(&ready, &names, &csr)?;
+            let record = self.plan(&ready, &names, &csr, checks)?;
             let change = Change::Plan {
                 account: (account.id, account.version),
                 order: (facts.order.id, facts.order.version),
@@ -75,6 +72,36 @@ impl Authority {
         }
     }
 
+    /// Every name is asked about at every issuance, however old its authorization is (RFC 8659 §3).
+    async fn last_look(&self, ready: &ReadyOrder, names: &[(Name, GeneralName)]) -> Result<Vec<Evidence>, Failure> {
+        let order = &ready.facts.order;
+        // In the order's sequence, both of them.
+        let proven = names.iter().zip(&ready.facts.authorizations);
+        let proven = proven.filter_map(|((name, _), authorization)| {
+            let (method, validated) = authorization.proof()?;
+            Some(Proven {
+                name,
+                method,
+                validated,
+            })
+        });
+        let proven: Vec<_> = proven.collect();
+        if proven.len() != names.len() {
+            return Err(Failure::Unavailable(format!("order {}: a name has no proof", order.id)));
+        }
+        let request = PreIssuance {
+            account: order.account,
+            profile: &order.profile,
+            names: &proven,
+            now: self.now(),
+        };
+        let mut seen = Vec::new();
+        for check in self.registry.checks() {
+            seen.extend(check.check(&request).await.map_err(Refusal::PreIssuance)?);
+        }
+        Ok(seen)
+    }
+
     /// 8555-7.4-9, INCIDENTS T25: neither weak, nor blocked, nor anybody's account key.
     async fn check_key(&self, csr: &CertificateRequest) -> Result<(), Failure> {
         let key = csr.public_key();
@@ -100,6 +127,7 @@ impl Authority {
         ready: &ReadyOrder,
         names: &[(Name, GeneralName)],
         csr: &CertificateRequest,
+        checks: Vec<Evidence>,
     ) -> Result<CertificateRecord, Failure> {
         let (mut serial_randomness, mut salt) = ([0; 19], [0; 16]);
         self.runtime.random(&mut serial_randomness);
@@ -130,12 +158,12 @@ impl Authority {
             csr_sha256: csr.sha256(),
             key_sha256: csr.public_key().fingerprint(),
             crl_shard: planned.crl_shard,
-            checks: Vec::new(),
             to_be_signed: planned.to_be_signed,
             planned: now,
             not_after: planned.not_after,
-            evidence_root: evidence_root(&ready.facts, &salt)?,
+            evidence_root: evidence_root(&ready.facts, &checks, &salt)?,
             salt,
+            checks,
             state: CertificateState::Planned {
                 lease: later(now, self.policy.lease),
             },
@@ -253,11 +281,15 @@ impl ReadyOrder {
 }
 
 /// Salted, so that a public leaf cannot confirm a guess at what was seen.
-fn evidence_root(facts: &OrderFacts, salt: &[u8; 16]) -> Result<[u8; 32], Failure> {
+fn evidence_root(facts: &OrderFacts, checks: &[Evidence], salt: &[u8; 16]) -> Result<[u8; 32], Failure> {
     let mut context = Context::new(&SHA256);
     context.update(salt);
-    for authorization in &facts.authorizations {
-        let evidence = serde_json::to_vec(authorization.evidence())
+    let proofs = facts
+        .authorizations
+        .iter()
+        .map(|authorization| authorization.evidence());
+    for evidence in proofs.chain([checks]) {
+        let evidence = serde_json::to_vec(evidence)
             .map_err(|error| Failure::Unavailable(format!("evidence does not serialise: {error}")))?;
         context.update(&sha256(&evidence));
     }

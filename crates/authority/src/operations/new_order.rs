@@ -168,7 +168,10 @@ impl Authority {
                 && candidate.wildcard == name.is_wildcard()
                 && candidate.proof().is_some_and(|(method, validated)| {
                     later(validated, self.policy.reuse_authorizations) > now
-                        && self.registry.methods_for(name).any(|offered| offered.name() == method)
+                        && self
+                            .registry
+                            .methods_for(name)
+                            .any(|offered| offered.name() == method && offered.reusable())
                 })
         }))
     }

@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use pkix::{certificate::Serial, csr::CertificateRequest};
 
 use super::BoxFuture;
-use crate::{identifier::Name, model::CertificateRecord};
+use crate::{
+    identifier::Name,
+    model::{AccountId, CertificateRecord, Evidence},
+};
 
 /// The issuing side: profiles, issuers, lint, signature.
 pub trait Issuance: Send + Sync {
@@ -78,5 +81,25 @@ pub enum IssuanceFailure {
 
 /// A last look at an order's names between `ready` and PLAN: the place of CAA (RFC 8659) and whatever else may say no.
 pub trait PreIssuanceCheck: Send + Sync {
-    fn check<'a>(&'a self, names: &'a [Name]) -> BoxFuture<'a, Result<(), Problem>>;
+    /// What was seen, to be kept with the certificate; `Err` is the refusal in its own words.
+    fn check<'a>(&'a self, request: &'a PreIssuance<'a>) -> BoxFuture<'a, Result<Vec<Evidence>, Problem>>;
+}
+
+/// What is about to be issued.
+#[derive(Clone, Copy, Debug)]
+pub struct PreIssuance<'a> {
+    pub account: AccountId,
+    pub profile: &'a str,
+    /// In the order's sequence.
+    pub names: &'a [Proven<'a>],
+    pub now: Timestamp,
+}
+
+/// A name of the order, with how control of it was proved.
+#[derive(Clone, Copy, Debug)]
+pub struct Proven<'a> {
+    pub name: &'a Name,
+    /// The challenge type that the authorization became valid by.
+    pub method: &'a str,
+    pub validated: Timestamp,
 }

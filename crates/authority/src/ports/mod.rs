@@ -7,7 +7,9 @@ mod runtime;
 mod store;
 mod validation;
 
-pub use issuance::{Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck, Validity};
+pub use issuance::{
+    Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuance, PreIssuanceCheck, Proven, Validity,
+};
 pub use limit::{Spend, Spent, draw};
 pub use order::{Asked, OrderMember, Taken};
 pub use runtime::{Changes, Runtime, Subject};
@@ -16,3 +18,6 @@ pub use validation::{Report, ValidationMethod, ValidationRequest};
 
 /// A future that can be sent between threads.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The URL of an account, which the world knows it by (RFC 8555 §7.3): CAA records and labels in the DNS are made of it.
+pub type AccountUrl = std::sync::Arc<dyn Fn(crate::model::AccountId) -> String + Send + Sync>;

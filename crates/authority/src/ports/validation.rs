@@ -27,6 +27,12 @@ pub trait ValidationMethod: Send + Sync {
         Map::new()
     }
 
+    /// Whether an order may rest on what was proved for an earlier one. Not where the proof's own document bounds that
+    /// more tightly than this authority can.
+    fn reusable(&self) -> bool {
+        true
+    }
+
     /// Looks, once, and says what was seen. A failed validation is a result, not an error; the future ends within
     /// a bound of its own and has no effect on anything but the network.
     fn validate(&self, request: ValidationRequest) -> BoxFuture<'static, Report>;

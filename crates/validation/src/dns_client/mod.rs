@@ -14,12 +14,17 @@ use std::{
 
 use authority::{model::DnssecStatus, ports::BoxFuture};
 use domain::{
-    base::{Message, Name, ParsedRecord, Rtype, iana::Rcode, name::ToName, wire::ParseError},
+    base::{
+        Message, Name, ParsedRecord, RelativeName, Rtype, UnknownRecordData,
+        iana::{Class, Rcode},
+        name::ToName,
+        wire::ParseError,
+    },
     dnssec::validator::{
         anchor::TrustAnchors,
         context::{ValidationContext, ValidationState},
     },
-    rdata::{A, Aaaa, Cname, Txt},
+    rdata::{A, Aaaa, Cname, Dname, Txt},
 };
 
 use self::recursor::{Outcome, Query, Recursor};
@@ -168,6 +173,22 @@ impl Resolver for DnsClient {
             self.follow(name, reply, &validators).await
         })
     }
+
+    fn caa<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<Vec<u8>>> {
+        Box::pin(async move {
+            let validators = self.validators();
+            let [reply] = self.ask(name, [Rtype::CAA], &validators).await;
+            let answer = self.follow::<CaaData>(name, reply, &validators).await;
+            Answer {
+                records: answer
+                    .records
+                    .map(|records| records.into_iter().map(|CaaData(data)| data).collect()),
+                aliases: answer.aliases,
+                dnssec: answer.dnssec,
+                resolver: answer.resolver,
+            }
+        })
+    }
 }
 
 type Validators = Vec<Option<ValidationContext<Recursor>>>;
@@ -188,6 +209,9 @@ async fn judge(
         Rcode::SERVFAIL => return Err(DnsFailure::ServFail),
         other => return Err(DnsFailure::Refused(other.to_string())),
     }
+    if is_referral(&message) {
+        return Err(DnsFailure::Referral);
+    }
     let Some(validator) = validator else {
         return Ok((message, DnssecStatus::Unchecked));
     };
@@ -205,6 +229,20 @@ async fn judge(
     }
 }
 
+/// RFC 2308 §2.2: no answer, name servers and no SOA. It says nothing about whether the record exists, and must not be
+/// taken for saying that it does not.
+fn is_referral(message: &Message<Vec<u8>>) -> bool {
+    let header = message.header();
+    if header.rcode() != Rcode::NOERROR || header.aa() || message.header_counts().ancount() > 0 {
+        return false;
+    }
+    let Ok(authority) = message.authority() else {
+        return false;
+    };
+    let types: Vec<_> = authority.flatten().map(|record| record.rtype()).collect();
+    types.contains(&Rtype::NS) && !types.contains(&Rtype::SOA)
+}
+
 /// The records of a name, or of the last of the aliases that lead away from it, as far as the message knows them.
 fn read<T: FromRecord>(
     message: &Message<Vec<u8>>,
@@ -216,18 +254,36 @@ fn read<T: FromRecord>(
         let sought = Name::<Vec<u8>>::from_str(sought).map_err(|_| DnsFailure::Malformed)?;
         let mut records = Vec::new();
         let mut alias = None;
+        let mut inherited = None;
         for record in message.answer().map_err(|_| DnsFailure::Malformed)? {
             let record = record.map_err(|_| DnsFailure::Malformed)?;
-            if !record.owner().name_eq(&sought) {
+            if record.class() != Class::IN {
                 continue;
             }
-            if record.rtype() == T::TYPE {
+            if record.rtype() == Rtype::DNAME {
+                let record = record.to_record::<Dname<_>>().map_err(|_| DnsFailure::Malformed)?;
+                let Some(record) = record else { continue };
+                let prefix = match sought.clone().strip_suffix(record.owner()) {
+                    Ok(prefix) if !prefix.is_empty() => prefix,
+                    _ => continue,
+                };
+                inherited = Some(below(prefix, record.data().dname())?);
+            } else if !record.owner().name_eq(&sought) {
+                continue;
+            } else if record.rtype() == T::TYPE {
                 records.extend(T::read(&record).map_err(|_| DnsFailure::Malformed)?);
             } else if record.rtype() == Rtype::CNAME {
                 let record = record.to_record::<Cname<_>>().map_err(|_| DnsFailure::Malformed)?;
-                alias = record.map(|record| record.data().cname().to_string());
+                let led: Option<Name<Vec<u8>>> = record.map(|record| record.data().cname().to_name());
+                // RFC 2181 §10.1: a name has one canonical name, and which of two would be meant nobody knows.
+                if alias.is_some() && alias != led {
+                    return Err(DnsFailure::Malformed);
+                }
+                alias = led;
             }
         }
+        // Servers add the CNAME that a DNAME means (RFC 6672 §3.1); one that does not has still said where to look.
+        let alias = alias.or(inherited).map(|alias| alias.to_string());
         match alias {
             Some(alias) if records.is_empty() => {
                 if aliases.len() == MAX_ALIASES {
@@ -239,6 +295,12 @@ fn read<T: FromRecord>(
             _ => return Ok(records),
         }
     }
+}
+
+/// Where a DNAME leads: what stands before its owner, put before its target (RFC 6672 §2.2).
+fn below(prefix: RelativeName<Vec<u8>>, target: &impl ToName) -> Result<Name<Vec<u8>>, DnsFailure> {
+    let name = prefix.chain(target).map_err(|_| DnsFailure::NotAName)?;
+    Ok(name.to_name())
 }
 
 /// What a record of one type says, in a type of ours.
@@ -270,6 +332,18 @@ impl FromRecord for Vec<u8> {
 
     fn read(record: &ParsedRecord<'_, Vec<u8>>) -> Result<Option<Self>, ParseError> {
         Ok(record.to_record::<Txt<_>>()?.map(|record| record.data().text()))
+    }
+}
+
+/// The data as it came: what it means, and whether it can mean anything, is for whoever decides by it.
+struct CaaData(Vec<u8>);
+
+impl FromRecord for CaaData {
+    const TYPE: Rtype = Rtype::CAA;
+
+    fn read(record: &ParsedRecord<'_, Vec<u8>>) -> Result<Option<Self>, ParseError> {
+        let record = record.to_record::<UnknownRecordData<_>>()?;
+        Ok(record.map(|record| Self(record.data().data().to_vec())))
     }
 }
 

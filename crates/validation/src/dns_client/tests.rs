@@ -16,6 +16,8 @@ use tokio::{
 
 use super::*;
 
+mod hostile;
+
 /// A name server on loopback with a zone in zone file format. What it has no record for is an alias, or nothing.
 struct Server {
     address: SocketAddr,

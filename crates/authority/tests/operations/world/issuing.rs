@@ -4,9 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use acme::{Problem, ProblemType};
 use authority::{
-    identifier::Name,
-    model::CertificateRecord,
-    ports::{BoxFuture, Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck, Validity},
+    model::{CertificateRecord, Evidence},
+    ports::{BoxFuture, Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuance, PreIssuanceCheck, Validity},
 };
 use issuance::{Issuer, IssuerUrls, Issuers, Profile};
 use jiff::Timestamp;
@@ -139,17 +138,21 @@ impl ScriptedCheck {
 }
 
 impl PreIssuanceCheck for ScriptedCheck {
-    fn check<'a>(&'a self, names: &'a [Name]) -> BoxFuture<'a, Result<(), Problem>> {
+    fn check<'a>(&'a self, request: &'a PreIssuance<'a>) -> BoxFuture<'a, Result<Vec<Evidence>, Problem>> {
         Box::pin(async move {
             let gate = self.gate.lock().unwrap().take();
             if let Some(gate) = gate {
                 gate.await.unwrap();
             }
-            let names: Vec<_> = names.iter().map(|name| name.identifier().value.clone()).collect();
+            let names = request
+                .names
+                .iter()
+                .map(|proven| proven.name.identifier().value.clone());
+            let names: Vec<_> = names.collect();
             let forbidden = self.forbidden.lock().unwrap().clone();
             let verdict = match names.iter().find(|name| Some(*name) == forbidden.as_ref()) {
                 Some(name) => Err(Problem::new(ProblemType::Caa, format!("{name} forbids issuance"))),
-                None => Ok(()),
+                None => Ok(Vec::new()),
             };
             self.shown.lock().unwrap().push(names);
             verdict
