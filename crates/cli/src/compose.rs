@@ -13,7 +13,7 @@ use authority::{
     ports::{BoxFuture, Issuance, Store},
 };
 use config::Config;
-use issuance::{Issuer, IssuerUrls, Issuers, Profile};
+use issuance::{CrlUrls, Issuer, IssuerUrls, Issuers, Profile};
 use pkix::certificate::Certificate;
 use server::{
     Admin, Front, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, Place, PublicFiles, Seal, TlsIdentity,
@@ -411,8 +411,9 @@ fn issuers(config: &Config, folder: &Path) -> Result<Issuers, String> {
             .as_deref()
             .map(|base| base.trim_end_matches('/'));
         let urls = IssuerUrls {
-            crl: base.map(|base| format!("{base}/crl/{name}.crl")),
+            crl: base.map(|base| CrlUrls::new(&format!("{base}/crl/{name}"), settings.crl_shards)),
             certificate: base.map(|base| format!("{base}/issuer/{name}.cer")),
+            ocsp: base.filter(|_| settings.ocsp).map(|base| format!("{base}/ocsp/{name}")),
         };
         let certificate = files::read(&folder.join(&settings.certificate))?;
         let key_file = folder.join(&settings.key);

@@ -1,13 +1,16 @@
-//! Issuers and their keys, profiles, lint, signature.
+//! Issuers and their keys, profiles, lint, signature; their CRLs and OCSP responses.
 //!
 //! In scope: turning a ready order into to-be-signed bytes by a profile that decides every byte, linting them, and
 //! signing exactly what was linted. Out of scope: whether an order is ready, and in which sequence it is stored and
 //! signed (the `authority`).
 
+mod crl;
 mod hierarchy;
 mod issuer;
 mod linted;
+mod ocsp;
 mod profile;
+mod urls;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,9 +21,11 @@ use authority::{
 use jiff::Timestamp;
 use pkix::certificate::Serial;
 
+pub use crl::CrlContents;
 pub use hierarchy::{HierarchyError, NewAuthority, create_authority, end_entity_for_api};
-pub use issuer::{Issuer, IssuerError, IssuerUrls};
+pub use issuer::{Issuer, IssuerError};
 pub use profile::Profile;
+pub use urls::{CrlUrls, IssuerUrls};
 
 use crate::linted::Linted;
 
@@ -50,6 +55,10 @@ impl Issuers {
             .map(|profile| (profile.name.clone(), profile))
             .collect();
         Ok(Self { issuers, profiles })
+    }
+
+    pub fn issuer(&self, name: &str) -> Option<&Issuer> {
+        self.issuers.get(name).map(Arc::as_ref)
     }
 
     pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
@@ -114,13 +123,7 @@ impl Issuance for Issuers {
             let issuer = self.issuers.get(&record.issuer).ok_or_else(|| {
                 IssuanceFailure::Unavailable(format!("the issuer {:?} is not configured any more", record.issuer))
             })?;
-            if issuer.not_after() <= now {
-                let at = issuer.not_after();
-                return Err(IssuanceFailure::Unavailable(format!(
-                    "the issuer {:?} expired at {at}",
-                    record.issuer
-                )));
-            }
+            issuer.require_unexpired(now)?;
             let linted = Linted::new(record.to_be_signed.clone(), issuer)?;
             Ok(issuer.sign(&linted))
         })

@@ -1,6 +1,9 @@
 //! The issuing side: the true one, with a hand on it.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, Mutex},
+};
 
 use acme::{Problem, ProblemType};
 use authority::{
@@ -8,7 +11,7 @@ use authority::{
     model::CertificateRecord,
     ports::{BoxFuture, Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck, Validity},
 };
-use issuance::{Issuer, IssuerUrls, Issuers, Profile};
+use issuance::{CrlUrls, Issuer, IssuerUrls, Issuers, Profile};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -36,8 +39,9 @@ impl ScriptedIssuance {
     pub fn new(now: Timestamp) -> Arc<Self> {
         let made = issuance::create_authority("c0ffee", [[1; 19], [2; 19]], now).unwrap();
         let urls = IssuerUrls {
-            crl: Some("http://ca.example/crl/issuing.crl".into()),
+            crl: Some(CrlUrls::new("http://ca.example/crl/issuing", NonZeroU32::MIN)),
             certificate: Some("http://ca.example/issuer/issuing.cer".into()),
+            ocsp: None,
         };
         let issuer = Issuer::from_pem("issuing", &made.issuing, &made.issuing_key, urls).unwrap();
         let profile = Profile {
