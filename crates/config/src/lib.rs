@@ -89,6 +89,15 @@ impl Config {
             return Err(format!("acme.default_profile: there is no [profile.{name}]"));
         }
         for (name, issuer) in &self.issuer {
+            if name.is_empty()
+                || !name
+                    .bytes()
+                    .all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
+            {
+                return Err(format!(
+                    "issuer.{name}: the name stands in URLs; use letters, digits, \"-\" and \"_\""
+                ));
+            }
             if issuer.crl_lifetime < SHORTEST_CRL_LIFETIME {
                 return Err(format!(
                     "issuer.{name}.crl_lifetime: {} is too short; caches need {SHORTEST_CRL_LIFETIME} at least",

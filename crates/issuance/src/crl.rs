@@ -1,22 +1,10 @@
 //! Signing an issuer's lists of revoked certificates (RFC 5280 §5).
 
-use authority::ports::IssuanceFailure;
+use authority::ports::{CrlContents, IssuanceFailure};
 use jiff::Timestamp;
-use pkix::crl::{self, RevokedCertificate, Scope, TbsCrl};
+use pkix::crl::{self, Scope, TbsCrl};
 
 use crate::Issuer;
-
-/// What the list of one shard is to say.
-#[derive(Clone, Debug)]
-pub struct CrlContents {
-    pub shard: u32,
-    /// Greater than that of every earlier list of the shard.
-    pub number: u64,
-    pub this_update: Timestamp,
-    pub next_update: Timestamp,
-    /// Each serial number once, in ascending order.
-    pub revoked: Vec<RevokedCertificate>,
-}
 
 impl Issuer {
     /// The signed list, DER. Nothing is signed that the lint of lists has anything against.

@@ -4,14 +4,14 @@ use authority::ports::IssuanceFailure;
 use jiff::Timestamp;
 use pkix::{
     certificate::Serial,
-    ocsp::{self, CertificateId, ResponseData, SingleResponse, Status},
+    ocsp::{self, CertId, ResponseData, SingleResponse, Status},
 };
 
 use crate::Issuer;
 
 impl Issuer {
     /// The serial number that is asked about, `None` if it is not one of this issuer.
-    pub fn serial_asked<'a>(&self, certificate: &'a CertificateId) -> Option<&'a Serial> {
+    pub fn serial_asked<'a>(&self, certificate: &'a CertId) -> Option<&'a Serial> {
         certificate.serial_under(self.hashes())
     }
 

@@ -1,6 +1,6 @@
 //! Where relying parties find what they need about an issuer, plain HTTP (RFC 5280 §4.2.1.13, §4.2.2.1).
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use pkix::{
     certificate::Serial,
@@ -26,14 +26,17 @@ pub struct IssuerUrls {
 pub struct CrlUrls {
     base: String,
     shards: NonZeroU32,
+    lifetime: Duration,
 }
 
 impl CrlUrls {
-    /// The lists are at `{base}/{shard}.crl`; new certificates go into shards below `shards`.
-    pub fn new(base: &str, shards: NonZeroU32) -> Self {
+    /// The lists are at `{base}/{shard}.crl`; new certificates go into shards below `shards`. A list counts for
+    /// `lifetime`, and so does an OCSP response.
+    pub fn new(base: &str, shards: NonZeroU32, lifetime: Duration) -> Self {
         Self {
             base: base.trim_end_matches('/').to_owned(),
             shards,
+            lifetime,
         }
     }
 
@@ -44,6 +47,10 @@ impl CrlUrls {
     /// How many shards new certificates are spread over.
     pub fn shards(&self) -> NonZeroU32 {
         self.shards
+    }
+
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
     }
 
     /// The shard of a certificate that is about to be issued: the last octets of a serial number are random.
@@ -76,7 +83,11 @@ mod tests {
     use super::*;
 
     fn urls(shards: u32) -> CrlUrls {
-        CrlUrls::new("http://ca.example/crl/issuing/", NonZeroU32::new(shards).unwrap())
+        CrlUrls::new(
+            "http://ca.example/crl/issuing/",
+            NonZeroU32::new(shards).unwrap(),
+            Duration::from_secs(600),
+        )
     }
 
     // T30

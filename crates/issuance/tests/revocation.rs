@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
-use authority::ports::IssuanceFailure;
-use issuance::{CrlContents, CrlUrls, Issuer, IssuerUrls, create_authority};
+use authority::ports::{CrlContents, IssuanceFailure};
+use issuance::{CrlUrls, Issuer, IssuerUrls, create_authority};
 use jiff::Timestamp;
 use pkix::{
     certificate::Serial,
@@ -35,6 +35,7 @@ fn urls() -> IssuerUrls {
         crl: Some(CrlUrls::new(
             "http://ca.example/crl/issuing",
             NonZeroU32::new(8).unwrap(),
+            DAY * 7,
         )),
         certificate: None,
         ocsp: Some("http://ca.example/ocsp/issuing".into()),

@@ -2,6 +2,8 @@
 
 mod account;
 mod authorization;
+mod blocked;
+mod crl;
 mod external_account;
 mod finalize;
 mod issue;
@@ -9,6 +11,7 @@ mod key_change;
 mod new_account;
 mod new_authorization;
 mod new_order;
+mod ocsp;
 mod orders;
 mod respond;
 mod resume;
@@ -22,7 +25,9 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use futures_channel::oneshot;
 use jiff::Timestamp;
 
+pub use crl::PublishedCrl;
 pub use external_account::{ExternalAccounts, ExternalKey};
+pub use ocsp::OcspAnswer;
 pub use revoke::Requester;
 
 use crate::{

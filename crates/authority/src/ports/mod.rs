@@ -2,12 +2,14 @@
 
 mod issuance;
 mod order;
+mod revocation;
 mod runtime;
 mod store;
 mod validation;
 
 pub use issuance::{Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuanceCheck, Validity};
 pub use order::{Asked, OrderMember, Taken};
+pub use revocation::{CrlContents, CrlIssuer, StatusSigning};
 pub use runtime::{Changes, Runtime, Subject};
 pub use store::{CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError};
 pub use validation::{Report, ValidationMethod, ValidationRequest};

@@ -3,7 +3,7 @@
 use der::Sequence;
 use der::asn1::{AnyRef, OctetStringRef};
 
-use super::{CertificateId, LONGEST_NONCE, LONGEST_REQUEST, MOST_CERTIFICATES};
+use super::{CertId, LONGEST_NONCE, LONGEST_REQUEST, MOST_CERTIFICATES};
 use crate::encoding::{self, Raw};
 use crate::extension::{EncodedExtension, Extension, ExtensionError, each_once, find};
 use crate::{DerError, ObjectIdentifier, oid};
@@ -12,7 +12,7 @@ use crate::{DerError, ObjectIdentifier, oid};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OcspRequest {
     /// At least one.
-    pub certificates: Vec<CertificateId>,
+    pub certificates: Vec<CertId>,
     /// For the answer, so that it cannot be an old one.
     pub nonce: Option<Vec<u8>>,
 }
@@ -85,7 +85,7 @@ impl OcspRequest {
         let mut certificates = Vec::with_capacity(tbs.list.len());
         for single in &tbs.list {
             understand(&each_once(single.extensions.as_deref().unwrap_or_default())?, &[])?;
-            certificates.push(CertificateId::from_der(single.certificate.0)?);
+            certificates.push(CertId::from_der(single.certificate.0)?);
         }
         let nonce = find(&extensions, &oid::OCSP_NONCE).map(|extension| read_nonce(&extension.value));
         Ok(Self {
@@ -116,7 +116,7 @@ fn read_nonce(value: &[u8]) -> Result<Vec<u8>, OcspRequestError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::certificate_id::tests::{id, issuer};
+    use super::super::cert_id::tests::{id, known_issuer as issuer};
     use super::*;
 
     fn extension(oid: ObjectIdentifier, critical: bool, value: &[u8]) -> Extension {

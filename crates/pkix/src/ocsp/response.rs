@@ -6,11 +6,11 @@ use der::asn1::{BitStringRef, GeneralizedTime, Null, OctetStringRef};
 use der::{Choice, Enumerated, Sequence};
 use jiff::Timestamp;
 
-use super::CertificateId;
+use super::{CertId, LONGEST_RESPONSE};
 use crate::crl::Reason;
 use crate::encoding::{self, Raw};
 use crate::extension::{EncodedExtension, Extension, ExtensionError, each_once, find};
-use crate::key::SignatureAlgorithm;
+use crate::key::{SignatureAlgorithm, SignatureError, SubjectPublicKey};
 use crate::{DerError, ObjectIdentifier, oid};
 
 /// What is about to be signed.
@@ -26,7 +26,7 @@ pub struct ResponseData {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SingleResponse {
-    pub certificate: CertificateId,
+    pub certificate: CertId,
     pub status: Status,
     pub this_update: Timestamp,
     pub next_update: Timestamp,
@@ -55,12 +55,16 @@ pub enum Unsuccessful {
     Unauthorized = 6,
 }
 
-/// What is wrong with response data that was read.
+/// What is wrong with a response that was read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseError {
+    #[error("the response has {0} octets; {LONGEST_RESPONSE} are read")]
+    TooLong(usize),
+    #[error("the responder did not answer: {0:?}")]
+    Unsuccessful(Unsuccessful),
     #[error("the response is not DER: {0}")]
     Der(#[from] DerError),
-    #[error("the response is not one of version 1 by a key")]
+    #[error("the response is not a basic one by a key, with nextUpdate and a known algorithm")]
     Form,
     #[error("a date is beyond what can be handled")]
     Date,
@@ -109,6 +113,12 @@ struct RevokedInfo {
     at: GeneralizedTime,
     #[asn1(context_specific = "0", optional = "true")]
     reason: Option<Reason>,
+}
+
+/// OCSPResponse without responseBytes.
+#[derive(Sequence)]
+struct WithoutBytes {
+    status: Unsuccessful,
 }
 
 #[derive(Sequence)]
@@ -196,7 +206,7 @@ impl SingleResponse {
 
     fn read(encoded: EncodedSingle<'_>) -> Result<Self, ResponseError> {
         Ok(Self {
-            certificate: CertificateId::from_der(encoded.certificate.0)?,
+            certificate: CertId::from_der(encoded.certificate.0)?,
             status: match encoded.status {
                 EncodedStatus::Good(Null) => Status::Good,
                 EncodedStatus::Revoked(info) => Status::Revoked {
@@ -214,11 +224,46 @@ impl SingleResponse {
 impl Unsuccessful {
     /// The whole response.
     pub fn to_der(self) -> Vec<u8> {
-        #[derive(Sequence)]
-        struct Response {
-            status: Unsuccessful,
+        encoding::encode(&WithoutBytes { status: self })
+    }
+}
+
+/// A response that somebody signed, with nothing but what [`assemble`] puts into one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OcspResponse {
+    data: ResponseData,
+    data_der: Vec<u8>,
+    algorithm: SignatureAlgorithm,
+    signature: Vec<u8>,
+}
+
+impl OcspResponse {
+    pub fn parse(der: &[u8]) -> Result<Self, ResponseError> {
+        if der.len() > LONGEST_RESPONSE {
+            return Err(ResponseError::TooLong(der.len()));
         }
-        encoding::encode(&Response { status: self })
+        if let Ok(WithoutBytes { status }) = encoding::decode(der) {
+            return Err(ResponseError::Unsuccessful(status));
+        }
+        let EncodedResponse { status: _, bytes } = encoding::decode(der)?;
+        if bytes.kind != oid::OCSP_BASIC {
+            return Err(ResponseError::Form);
+        }
+        let basic: BasicResponse<'_> = encoding::decode(bytes.response.as_bytes())?;
+        Ok(Self {
+            data: ResponseData::from_der(basic.data.0)?,
+            data_der: basic.data.0.to_vec(),
+            algorithm: SignatureAlgorithm::from_der(basic.algorithm.0).ok_or(ResponseError::Form)?,
+            signature: basic.signature.as_bytes().ok_or(ResponseError::Form)?.to_vec(),
+        })
+    }
+
+    pub fn data(&self) -> &ResponseData {
+        &self.data
+    }
+
+    pub fn verify_signed_by(&self, issuer: &SubjectPublicKey) -> Result<(), SignatureError> {
+        issuer.verify(&self.algorithm, &self.data_der, &self.signature)
     }
 }
 
@@ -264,12 +309,13 @@ fn timestamp(time: GeneralizedTime) -> Result<Timestamp, ResponseError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::certificate_id::tests::{id, issuer};
+    use super::super::cert_id::tests::{id, known_issuer};
     use super::*;
+    use crate::key::KeyPair;
 
     fn single(status: Status) -> SingleResponse {
         SingleResponse {
-            certificate: CertificateId::from_der(&id(oid::SHA1, true, &issuer(), &[0x1f])).unwrap(),
+            certificate: CertId::from_der(&id(oid::SHA1, true, &known_issuer(), &[0x1f])).unwrap(),
             status,
             this_update: "2026-03-01T12:00:00Z".parse().unwrap(),
             next_update: "2051-03-01T12:00:00Z".parse().unwrap(),
@@ -303,6 +349,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_signed_answer_is_read_and_verified() {
+        let (key, other) = (KeyPair::generate_p256(), KeyPair::generate_p256());
+        let der = data().to_der();
+        let signed = assemble(&der, key.algorithm(), &key.sign(&der));
+        let read = OcspResponse::parse(&signed).unwrap();
+        assert_eq!(read.data(), &data());
+        assert_eq!(read.verify_signed_by(key.public_key()), Ok(()));
+        assert!(read.verify_signed_by(other.public_key()).is_err());
+    }
+
     // 6960-1, 8555-7.6-7
     #[test]
     fn statuses_are_encoded_as_the_document_says() {
@@ -327,6 +384,8 @@ mod tests {
             (Unsuccessful::Unauthorized, 6),
         ] {
             assert_eq!(unsuccessful.to_der(), [0x30, 3, 0x0a, 1, code]);
+            let read = OcspResponse::parse(&unsuccessful.to_der());
+            assert_eq!(read, Err(ResponseError::Unsuccessful(unsuccessful)));
         }
     }
 }

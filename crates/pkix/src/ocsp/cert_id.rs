@@ -13,7 +13,7 @@ use crate::{DerError, ObjectIdentifier, oid};
 /// Which certificate is asked about. Answers repeat it octet by octet: clients compare, and whether the hash algorithm
 /// has its NULL parameter differs between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateId {
+pub struct CertId {
     der: Vec<u8>,
     hash: Option<Hash>,
     name_hash: Vec<u8>,
@@ -41,7 +41,7 @@ struct EncodedAlgorithm<'a> {
     parameters: Option<AnyRef<'a>>,
 }
 
-impl CertificateId {
+impl CertId {
     pub(super) fn from_der(der: &[u8]) -> Result<Self, DerError> {
         let id: EncodedId<'_> = encoding::decode(der)?;
         let plain = id.algorithm.parameters.is_none_or(AnyRef::is_null);
@@ -126,6 +126,14 @@ pub(super) mod tests {
         })
     }
 
+    /// The same every time.
+    pub fn known_issuer() -> IssuerHashes {
+        IssuerHashes {
+            sha1: [[1; 20], [2; 20]],
+            sha256: [[3; 32], [4; 32]],
+        }
+    }
+
     pub fn issuer() -> IssuerHashes {
         let name = DistinguishedName::with_common_name("Issuing").unwrap();
         IssuerHashes::new(&name, KeyPair::generate_p256().public_key())
@@ -137,7 +145,7 @@ pub(super) mod tests {
         let (issuer, another) = (issuer(), issuer());
         for hash in [oid::SHA1, oid::SHA256] {
             for parameters in [true, false] {
-                let read = CertificateId::from_der(&id(hash, parameters, &issuer, &[0x1f, 2])).unwrap();
+                let read = CertId::from_der(&id(hash, parameters, &issuer, &[0x1f, 2])).unwrap();
                 assert_eq!(read.serial_under(&issuer).unwrap().der_content(), [0x1f, 2]);
                 assert_eq!(
                     read.serial_under(&another),
@@ -152,10 +160,10 @@ pub(super) mod tests {
     fn a_hash_or_a_serial_that_is_none_of_ours_means_no_certificate() {
         let issuer = issuer();
         let sha384: ObjectIdentifier = "2.16.840.1.101.3.4.2.2".parse().unwrap();
-        let unknown_hash = CertificateId::from_der(&id(sha384, true, &issuer, &[1])).unwrap();
+        let unknown_hash = CertId::from_der(&id(sha384, true, &issuer, &[1])).unwrap();
         assert_eq!(unknown_hash.serial_under(&issuer), None);
         for serial in [&[0][..], &[0xff], &[1; 21]] {
-            let read = CertificateId::from_der(&id(oid::SHA1, true, &issuer, serial)).unwrap();
+            let read = CertId::from_der(&id(oid::SHA1, true, &issuer, serial)).unwrap();
             assert_eq!(read.serial_under(&issuer), None, "{serial:?}");
         }
     }
