@@ -24,8 +24,8 @@ use authority::{
         Record, Revoked,
     },
     ports::{
-        BoxFuture, CertificateFilter, Change, Claimed, Committed, IdKind, Issuance, IssuanceFailure, IssuanceRequest,
-        Planned, Spend, Spent, Store, StoreError, Validity,
+        BoxFuture, CertificateFilter, Change, Claimed, Committed, CrlContents, CrlIssuer, IdKind, Issuance,
+        IssuanceFailure, IssuanceRequest, Planned, Spend, Spent, StatusSigning, Store, StoreError, Validity,
     },
 };
 use cli::{
@@ -34,7 +34,10 @@ use cli::{
 };
 use jiff::Timestamp;
 use jose::Thumbprint;
-use pkix::certificate::Serial;
+use pkix::{
+    certificate::Serial,
+    ocsp::{CertId, SingleResponse},
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -166,6 +169,35 @@ impl Issuance for BombedIssuance {
 
     fn chains(&self, issuer: &str) -> Vec<Vec<Vec<u8>>> {
         self.inner.chains(issuer)
+    }
+}
+
+impl StatusSigning for BombedIssuance {
+    fn crl_issuers(&self, now: Timestamp) -> Vec<CrlIssuer> {
+        self.inner.crl_issuers(now)
+    }
+
+    fn sign_crl<'a>(
+        &'a self,
+        issuer: &'a str,
+        contents: CrlContents,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>> {
+        self.inner.sign_crl(issuer, contents, now)
+    }
+
+    fn serial_asked<'a>(&self, issuer: &str, certificate: &'a CertId) -> Option<&'a Serial> {
+        self.inner.serial_asked(issuer, certificate)
+    }
+
+    fn sign_ocsp<'a>(
+        &'a self,
+        issuer: &'a str,
+        responses: Vec<SingleResponse>,
+        nonce: Option<Vec<u8>>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>> {
+        self.inner.sign_ocsp(issuer, responses, nonce, now)
     }
 }
 

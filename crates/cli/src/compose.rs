@@ -14,10 +14,10 @@ use authority::{
     ports::{BoxFuture, Issuance, Store},
 };
 use config::Config;
-use issuance::{Issuer, IssuerUrls, Issuers, Profile};
+use issuance::{CrlUrls, Issuer, IssuerUrls, Issuers, Profile};
 use pkix::certificate::Certificate;
 use server::{
-    Admin, Front, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, Place, PublicFiles, Resource, Seal,
+    Admin, Front, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, Place, Public, Resource, Seal,
     TlsIdentity, Waiting,
 };
 use storage::Database;
@@ -35,7 +35,8 @@ use crate::{
 pub struct Node {
     api: Listener,
     admin: Listener,
-    public: Option<(Listener, PublicFiles)>,
+    public: Option<(Listener, Public)>,
+    waiting: Arc<Waiting>,
     desk: Option<(Listener, PeerDesk)>,
     front: Arc<Front>,
     authority: Authority,
@@ -117,7 +118,7 @@ impl Node {
             links,
             nonces.clone(),
             peers,
-            waiting,
+            waiting.clone(),
             options(config),
         );
         let front = Arc::new(front);
@@ -126,7 +127,7 @@ impl Node {
         let public = match config.server.public_listen {
             Some(address) => Some((
                 listen("server.public_listen", Listener::http(address).await)?,
-                public_files(&issuers),
+                Public::new(authority.clone(), certificates(&issuers)),
             )),
             None => None,
         };
@@ -134,6 +135,7 @@ impl Node {
             api,
             admin,
             public,
+            waiting,
             desk,
             front,
             authority,
@@ -165,12 +167,14 @@ impl Node {
             serving.push(tokio::spawn(listener.serve(desk, quitting.clone())));
         }
         let worker = tokio::spawn(server::work(self.authority.clone(), SWEEP));
+        let publisher = tokio::spawn(server::publish(self.authority.clone(), self.waiting.clone(), PUBLISH));
         let mut stop = stop;
         let failed = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => None,
             why = failure(&mut self.fatal) => Some(why),
         };
         worker.abort();
+        publisher.abort();
         if let Some(why) = failed {
             // What was promised is on disk, what was not is unknown: only a fresh start can tell.
             return Err(format!("the database failed and this process ends: {why}"));
@@ -319,6 +323,8 @@ async fn failure(fatal: &mut watch::Receiver<Option<String>>) -> String {
 
 /// How often work that others left behind is looked for; one's own is done at once.
 const SWEEP: Duration = Duration::from_secs(5);
+/// How often CRLs are looked at that nothing on this node made due.
+const PUBLISH: Duration = Duration::from_secs(60);
 
 fn database_url(url: &str, folder: &Path) -> String {
     match url.strip_prefix("sqlite:") {
@@ -469,8 +475,9 @@ fn issuers(config: &Config, folder: &Path) -> Result<Issuers, String> {
             .as_deref()
             .map(|base| base.trim_end_matches('/'));
         let urls = IssuerUrls {
-            crl: base.map(|base| format!("{base}/crl/{name}.crl")),
+            crl: base.map(|base| CrlUrls::new(&format!("{base}/crl/{name}"), settings.crl_shards, settings.crl_lifetime.duration())),
             certificate: base.map(|base| format!("{base}/issuer/{name}.cer")),
+            ocsp: base.filter(|_| settings.ocsp).map(|base| format!("{base}/ocsp/{name}")),
         };
         let certificate = files::read(&folder.join(&settings.certificate))?;
         let key_file = folder.join(&settings.key);
@@ -537,13 +544,10 @@ fn registered_domain(name: &str) -> Option<String> {
     psl::domain_str(name.trim_start_matches("*.")).map(str::to_owned)
 }
 
-/// The issuer certificates at the paths that [`issuers`] put into certificates.
-fn public_files(issuers: &Issuers) -> PublicFiles {
-    PublicFiles::new(issuers.issuers().map(|issuer| {
+/// The issuers' certificates, for the paths that [`issuers`] put into those that they sign.
+fn certificates(issuers: &Issuers) -> impl Iterator<Item = (String, bytes::Bytes)> {
+    issuers.issuers().map(|issuer| {
         let certificate = bytes::Bytes::copy_from_slice(issuer.certificate().der());
-        (
-            format!("/issuer/{}.cer", issuer.name()),
-            ("application/pkix-cert", certificate),
-        )
-    }))
+        (issuer.name().to_owned(), certificate)
+    })
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -57,6 +58,9 @@ pub fn first_config(listen: SocketAddr, external_url: String) -> Config {
         certificate: "issuing.pem".into(),
         key: "issuing.key".into(),
         alternates: Vec::new(),
+        crl_shards: NonZeroU32::MIN,
+        crl_lifetime: "7d".parse().expect("invariant: a duration"),
+        ocsp: false,
     };
     let profile = config::Profile {
         description: "certificates of TLS servers".to_owned(),

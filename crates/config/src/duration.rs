@@ -8,6 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Span(Duration);
 
 impl Span {
+    pub const fn minutes(minutes: u64) -> Self {
+        Self(Duration::from_secs(60 * minutes))
+    }
+
     pub fn duration(self) -> Duration {
         self.0
     }

@@ -88,6 +88,28 @@ impl Config {
             let name = &self.acme.default_profile;
             return Err(format!("acme.default_profile: there is no [profile.{name}]"));
         }
+        for (name, issuer) in &self.issuer {
+            if name.is_empty()
+                || !name
+                    .bytes()
+                    .all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
+            {
+                return Err(format!(
+                    "issuer.{name}: the name stands in URLs; use letters, digits, \"-\" and \"_\""
+                ));
+            }
+            if issuer.crl_lifetime < SHORTEST_CRL_LIFETIME {
+                return Err(format!(
+                    "issuer.{name}.crl_lifetime: {} is too short; caches need {SHORTEST_CRL_LIFETIME} at least",
+                    issuer.crl_lifetime
+                ));
+            }
+            if issuer.ocsp && self.server.public_http.is_none() {
+                return Err(format!(
+                    "issuer.{name}.ocsp: certificates name a URL under server.public_http, which is not set"
+                ));
+            }
+        }
         for (name, profile) in &self.profile {
             if !self.issuer.contains_key(&profile.issuer) {
                 return Err(format!(
@@ -102,6 +124,8 @@ impl Config {
         Ok(())
     }
 }
+
+const SHORTEST_CRL_LIFETIME: Span = Span::minutes(10);
 
 /// One line, where the library's own text draws a picture.
 fn sentence(text: &str, error: &toml::de::Error) -> String {
@@ -159,5 +183,20 @@ mod tests {
         assert!(error.contains("[issuer.other]"), "{error}");
         let error = Config::parse(&SMALL.replace("https://", "http://")).unwrap_err();
         assert!(error.contains("external_url"), "{error}");
+    }
+
+    #[test]
+    fn what_an_issuer_says_about_revocation_must_be_possible() {
+        let with = |line: &str| Config::parse(&SMALL.replace("key =", &format!("{line}\nkey =")));
+        let config = with("crl_shards = 8\ncrl_lifetime = \"1d\"").unwrap();
+        assert_eq!(config.issuer["issuing"].crl_shards.get(), 8);
+        for (line, named) in [
+            ("crl_shards = 0", "crl_shards"),
+            ("crl_lifetime = \"5m\"", "crl_lifetime"),
+            ("ocsp = true", "public_http"),
+        ] {
+            let error = with(line).unwrap_err();
+            assert!(error.contains("issuer.issuing") && error.contains(named), "{error}");
+        }
     }
 }

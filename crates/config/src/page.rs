@@ -67,11 +67,15 @@ fn default_of(section: &str, key: &str) -> Option<String> {
     );
     let whole = toml::Table::try_from(Config::parse(&text).ok()?).ok()?;
     let table = match section {
-        "Issuer" => return None,
+        "Issuer" => whole.get("issuer")?.get("a")?,
         "Profile" => whole.get("profile")?.get("default")?,
         _ => whole.get(&section.to_lowercase())?,
     };
-    let given = ["listen", "external_url"].contains(&key) && section == "Server" || key == "issuer";
+    let given = match section {
+        "Server" => ["listen", "external_url"].contains(&key),
+        "Issuer" => ["certificate", "key"].contains(&key),
+        _ => key == "issuer",
+    };
     let value = table.get(key)?.to_string();
     debug_assert!(section != "Database" || value.contains(&Database::default().url));
     (!given).then_some(value)
@@ -106,5 +110,7 @@ mod tests {
         let page = page();
         assert!(page.contains("| `http_port` | `80` |"), "{page}");
         assert!(page.contains("| `lifetime` | `\"90d\"` |"), "{page}");
+        assert!(page.contains("| `crl_shards` | `1` |"), "{page}");
+        assert!(page.contains("| `certificate` |  |"), "{page}");
     }
 }

@@ -1,6 +1,6 @@
 //! Every section and key. The doc comments are the manual: `page` reads this very file.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +153,15 @@ pub struct Issuer {
     /// Other chains for the same key and name, PEM, offered beside the first (`rel="alternate"`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternates: Vec<PathBuf>,
+    /// Over how many CRLs its certificates are spread. After a change certificates stay on the CRL that they name.
+    #[serde(default = "crl_shards")]
+    pub crl_shards: NonZeroU32,
+    /// Time from a CRL's thisUpdate to its nextUpdate, and how long an OCSP response counts. A new CRL comes at half of it, and at once after a revocation.
+    #[serde(default = "crl_lifetime")]
+    pub crl_lifetime: Span,
+    /// Whether its certificates name this server for OCSP, under `public_http`.
+    #[serde(default)]
+    pub ocsp: bool,
 }
 
 /// `[profile.NAME]`: a recipe for certificates.
@@ -257,6 +266,14 @@ fn orders_per_page() -> usize {
 
 fn lease() -> Span {
     span("60s")
+}
+
+fn crl_shards() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+fn crl_lifetime() -> Span {
+    span("7d")
 }
 
 fn lifetime() -> Span {

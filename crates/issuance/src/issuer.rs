@@ -1,17 +1,20 @@
 //! An issuer: a CA certificate with its key.
 
+use authority::ports::IssuanceFailure;
 use jiff::Timestamp;
 use pkix::{
     certificate::{self, Certificate, CertificateError},
-    extension::{self, Extension},
+    extension::{self, KeyUsage},
     key::{KeyPair, KeyPairError, SignatureAlgorithm},
     lint::LintContext,
     name::DistinguishedName,
+    ocsp::IssuerHashes,
+    oid,
 };
 
-use crate::linted::Linted;
+use crate::{linted::Linted, urls::IssuerUrls};
 
-/// Signs linted bytes and nothing else.
+/// Signs linted bytes and nothing else: certificates, lists of revoked ones, answers about single ones.
 pub struct Issuer {
     name: String,
     certificate: Certificate,
@@ -19,28 +22,8 @@ pub struct Issuer {
     key_identifier: [u8; 20],
     /// DER, each from a certificate of this key up, the root left out; the preferred one first, never empty.
     chains: Vec<Vec<Vec<u8>>>,
+    hashes: IssuerHashes,
     urls: IssuerUrls,
-}
-
-/// Where relying parties find what they need about this issuer, plain HTTP (RFC 5280 §4.2.1.13, §4.2.2.1).
-#[derive(Clone, Debug, Default)]
-pub struct IssuerUrls {
-    /// Already in every certificate, since it cannot be added later.
-    pub crl: Option<String>,
-    pub certificate: Option<String>,
-}
-
-impl IssuerUrls {
-    pub(crate) fn extensions(&self) -> Vec<Extension> {
-        let crl = self
-            .crl
-            .as_deref()
-            .and_then(|url| extension::crl_distribution_points(&[url]).ok());
-        let certificate = extension::authority_info_access(self.certificate.as_deref(), None)
-            .ok()
-            .flatten();
-        crl.into_iter().chain(certificate).collect()
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -76,15 +59,28 @@ impl Issuer {
         if !certificate.is_ca() {
             return Err(unfit("the certificate is not a CA certificate"));
         }
-        for uri in [&urls.crl, &urls.certificate].into_iter().flatten() {
+        let crl = urls.crl.as_ref().map(|crl| crl.url(0));
+        for uri in [&crl, &urls.certificate, &urls.ocsp].into_iter().flatten() {
             if extension::crl_distribution_points(&[uri]).is_err() {
                 return Err(unfit(&format!("{uri:?} is not a URL that a certificate can carry")));
             }
+        }
+        // RFC 5280 §4.2.1.3: what is signed in spite of these is not accepted by anybody.
+        if urls.crl.is_some() && !may(&certificate, KeyUsage::CRL_SIGN) {
+            return Err(unfit(
+                "its certificate does not let it sign CRLs (keyUsage has no cRLSign)",
+            ));
+        }
+        if urls.ocsp.is_some() && !may(&certificate, KeyUsage::DIGITAL_SIGNATURE) {
+            return Err(unfit(
+                "its certificate does not let it sign OCSP responses (keyUsage has no digitalSignature); set ocsp = false",
+            ));
         }
         let above = without_root(chain).map_err(unreadable)?;
         let key_identifier = key.public_key().key_identifier();
         Ok(Self {
             name: name.to_owned(),
+            hashes: IssuerHashes::new(certificate.subject(), key.public_key()),
             certificate,
             key,
             key_identifier,
@@ -169,6 +165,21 @@ impl Issuer {
         &self.urls
     }
 
+    pub(crate) fn hashes(&self) -> &IssuerHashes {
+        &self.hashes
+    }
+
+    /// What an expired issuer signs is worth nothing.
+    pub(crate) fn require_unexpired(&self, now: Timestamp) -> Result<(), IssuanceFailure> {
+        if self.not_after() > now {
+            return Ok(());
+        }
+        let (name, at) = (&self.name, self.not_after());
+        Err(IssuanceFailure::Unavailable(format!(
+            "the issuer {name:?} expired at {at}"
+        )))
+    }
+
     pub(crate) fn lint_context(&self) -> LintContext<'_> {
         LintContext {
             issuer_name_der: self.subject().der(),
@@ -182,6 +193,19 @@ impl Issuer {
     /// The certificate's DER.
     pub(crate) fn sign(&self, linted: &Linted) -> Vec<u8> {
         certificate::assemble(linted.bytes(), self.algorithm(), &self.key.sign(linted.bytes()))
+    }
+
+    /// For this crate's own linted documents: lists and answers.
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        self.key.sign(bytes)
+    }
+}
+
+/// Without keyUsage everything is allowed.
+fn may(certificate: &Certificate, usage: KeyUsage) -> bool {
+    match certificate.extension(&oid::KEY_USAGE) {
+        None => true,
+        Some(extension) => extension::read_key_usage(&extension.value).is_ok_and(|allowed| allowed.contains(usage)),
     }
 }
 

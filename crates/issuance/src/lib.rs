@@ -1,26 +1,35 @@
-//! Issuers and their keys, profiles, lint, signature.
+//! Issuers and their keys, profiles, lint, signature; their CRLs and OCSP responses.
 //!
 //! In scope: turning a ready order into to-be-signed bytes by a profile that decides every byte, linting them, and
 //! signing exactly what was linted. Out of scope: whether an order is ready, and in which sequence it is stored and
 //! signed (the `authority`).
 
+mod crl;
 mod hierarchy;
 mod issuer;
 mod linted;
+mod ocsp;
 mod profile;
+mod urls;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use authority::{
     model::CertificateRecord,
-    ports::{BoxFuture, Issuance, IssuanceFailure, IssuanceRequest, Planned, Validity},
+    ports::{
+        BoxFuture, CrlContents, CrlIssuer, Issuance, IssuanceFailure, IssuanceRequest, Planned, StatusSigning, Validity,
+    },
 };
 use jiff::Timestamp;
-use pkix::certificate::Serial;
+use pkix::{
+    certificate::Serial,
+    ocsp::{CertId, SingleResponse},
+};
 
 pub use hierarchy::{HierarchyError, NewAuthority, create_authority, end_entity_for_api};
-pub use issuer::{Issuer, IssuerError, IssuerUrls};
+pub use issuer::{Issuer, IssuerError};
 pub use profile::Profile;
+pub use urls::{CrlUrls, IssuerUrls};
 
 use crate::linted::Linted;
 
@@ -50,6 +59,11 @@ impl Issuers {
             .map(|profile| (profile.name.clone(), profile))
             .collect();
         Ok(Self { issuers, profiles })
+    }
+
+    fn issuer(&self, name: &str) -> Result<&Issuer, IssuanceFailure> {
+        let issuer = self.issuers.get(name).map(Arc::as_ref);
+        issuer.ok_or_else(|| IssuanceFailure::Unavailable(format!("the issuer {name:?} is not configured any more")))
     }
 
     pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
@@ -92,6 +106,7 @@ impl Issuance for Issuers {
             .get(&profile.issuer)
             .ok_or_else(|| unavailable(format!("the issuer {:?} is not configured", profile.issuer)))?;
         let serial = Serial::from_random(request.serial_randomness);
+        let crl_shard = issuer.urls().crl_shard(&serial);
         let tbs = profile.to_be_signed(request, serial.clone(), issuer)?;
         let not_after = tbs.not_after;
         let bytes = tbs.to_der();
@@ -99,7 +114,7 @@ impl Issuance for Issuers {
         Ok(Planned {
             serial,
             issuer: issuer.name().to_owned(),
-            crl_shard: issuer.urls().crl.as_ref().map(|_| 0),
+            crl_shard,
             to_be_signed: linted.into_bytes(),
             not_after,
         })
@@ -111,16 +126,8 @@ impl Issuance for Issuers {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>> {
         Box::pin(async move {
-            let issuer = self.issuers.get(&record.issuer).ok_or_else(|| {
-                IssuanceFailure::Unavailable(format!("the issuer {:?} is not configured any more", record.issuer))
-            })?;
-            if issuer.not_after() <= now {
-                let at = issuer.not_after();
-                return Err(IssuanceFailure::Unavailable(format!(
-                    "the issuer {:?} expired at {at}",
-                    record.issuer
-                )));
-            }
+            let issuer = self.issuer(&record.issuer)?;
+            issuer.require_unexpired(now)?;
             let linted = Linted::new(record.to_be_signed.clone(), issuer)?;
             Ok(issuer.sign(&linted))
         })
@@ -131,5 +138,42 @@ impl Issuance for Issuers {
             .get(issuer)
             .map(|issuer| issuer.chains().to_vec())
             .unwrap_or_default()
+    }
+}
+
+impl StatusSigning for Issuers {
+    fn crl_issuers(&self, now: Timestamp) -> Vec<CrlIssuer> {
+        let alive = self.issuers().filter(|issuer| issuer.not_after() > now);
+        let with_lists = alive.filter_map(|issuer| issuer.urls().crl.as_ref().map(|crl| (issuer, crl)));
+        with_lists
+            .map(|(issuer, crl)| CrlIssuer {
+                name: issuer.name().to_owned(),
+                shards: crl.shards().get(),
+                lifetime: crl.lifetime(),
+            })
+            .collect()
+    }
+
+    fn sign_crl<'a>(
+        &'a self,
+        issuer: &'a str,
+        contents: CrlContents,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>> {
+        Box::pin(async move { self.issuer(issuer)?.sign_crl(contents, now) })
+    }
+
+    fn serial_asked<'a>(&self, issuer: &str, certificate: &'a CertId) -> Option<&'a Serial> {
+        self.issuer(issuer).ok()?.serial_asked(certificate)
+    }
+
+    fn sign_ocsp<'a>(
+        &'a self,
+        issuer: &'a str,
+        responses: Vec<SingleResponse>,
+        nonce: Option<Vec<u8>>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>> {
+        Box::pin(async move { self.issuer(issuer)?.sign_ocsp(responses, nonce, now) })
     }
 }

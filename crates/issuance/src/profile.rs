@@ -52,7 +52,9 @@ impl Profile {
             extension::subject_key_identifier(&key.key_identifier()),
             extension::authority_key_identifier(&issuer.key_identifier()),
         ];
-        extensions.extend(issuer.urls().extensions());
+        let urls = issuer.urls();
+        let places = urls.extensions(urls.crl_shard(&serial));
+        extensions.extend(places.map_err(|error| IssuanceFailure::Unavailable(error.to_string()))?);
         let names = extension::subject_alternative_names(&names, subject.is_empty());
         extensions.push(names.map_err(|error| IssuanceFailure::Refused(error.to_string()))?);
         Ok(TbsCertificate {

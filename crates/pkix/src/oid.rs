@@ -33,6 +33,10 @@ pub const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = oid("2.5.29.14");
 pub const KEY_USAGE: ObjectIdentifier = oid("2.5.29.15");
 pub const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = oid("2.5.29.17");
 pub const BASIC_CONSTRAINTS: ObjectIdentifier = oid("2.5.29.19");
+/// RFC 5280 §5.2.3, §5.3.1, §5.2.5: extensions of CRLs and of their entries.
+pub const CRL_NUMBER: ObjectIdentifier = oid("2.5.29.20");
+pub const REASON_CODE: ObjectIdentifier = oid("2.5.29.21");
+pub const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = oid("2.5.29.28");
 pub const NAME_CONSTRAINTS: ObjectIdentifier = oid("2.5.29.30");
 pub const CRL_DISTRIBUTION_POINTS: ObjectIdentifier = oid("2.5.29.31");
 pub const CERTIFICATE_POLICIES: ObjectIdentifier = oid("2.5.29.32");
@@ -58,3 +62,9 @@ pub const SERVER_AUTH: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.1");
 pub const CLIENT_AUTH: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.2");
 pub const EMAIL_PROTECTION: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.4");
 pub const OCSP_SIGNING: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.9");
+
+// OCSP (RFC 6960 §4.2.1, RFC 9654 §2.1)
+pub const OCSP_BASIC: ObjectIdentifier = oid("1.3.6.1.5.5.7.48.1.1");
+pub const OCSP_NONCE: ObjectIdentifier = oid("1.3.6.1.5.5.7.48.1.2");
+pub const SHA1: ObjectIdentifier = oid("1.3.14.3.2.26");
+pub const SHA256: ObjectIdentifier = oid("2.16.840.1.101.3.4.2.1");

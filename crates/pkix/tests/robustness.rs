@@ -1,11 +1,13 @@
 //! Octets from strangers never end the process: every reader is given thousands of damaged inputs.
 
 use pkix::certificate::{Certificate, PeerCertificate, Serial, TbsCertificate, assemble};
+use pkix::crl::{Crl, Reason, RevokedCertificate, Scope, TbsCrl};
 use pkix::csr::{CertificateRequest, build_csr_with_extensions};
 use pkix::extension::{self as ext, Extension, KeyUsage};
 use pkix::key::{KeyBlocklist, KeyPair, SignatureAlgorithm, SubjectPublicKey};
 use pkix::lint::{LintContext, lint};
 use pkix::name::{DistinguishedName, GeneralName};
+use pkix::ocsp::OcspRequest;
 use pkix::{oid, pem};
 
 /// A sequence that is the same in every run (xorshift).
@@ -148,6 +150,51 @@ fn parts_to_be_signed_and_what_lint_says_of_them() {
         assert!(findings.iter().all(|finding| finding.rule != "der"));
         Ok::<_, pkix::certificate::CertificateError>(())
     });
+}
+
+#[test]
+fn lists_of_revoked_certificates() {
+    let key = KeyPair::generate_p256();
+    let at = "2026-03-01T00:00:00Z".parse().unwrap();
+    let tbs = TbsCrl {
+        signature_algorithm: key.algorithm(),
+        issuer: DistinguishedName::with_organization("Vidimus", "Issuing").unwrap(),
+        this_update: at,
+        next_update: "2056-03-01T00:00:00Z".parse().unwrap(),
+        number: 1000,
+        authority_key_identifier: key.public_key().key_identifier().to_vec(),
+        scope: Scope {
+            distribution_point: Some("http://crl.example.org/1.crl".into()),
+            user_certificates_only: true,
+        },
+        revoked: (1..4)
+            .map(|last| RevokedCertificate {
+                serial: Serial::from_random([last; 16]),
+                revoked: at,
+                reason: Reason::from_code(last),
+            })
+            .collect(),
+    };
+    let tbs = tbs.to_der().unwrap();
+    let der = assemble(&tbs, key.algorithm(), &key.sign(&tbs));
+    survives(5000, &der, |der| {
+        let list = Crl::parse(der)?;
+        let _ = (list.verify_signed_by(key.public_key()), format!("{list:?}"));
+        // whatever was accepted can be found in it, and written again
+        for entry in &list.contents().revoked {
+            assert_eq!(list.find(&entry.serial), Some(entry));
+        }
+        list.contents().to_der()?;
+        Ok::<_, pkix::crl::CrlError>(())
+    });
+}
+
+#[test]
+fn questions_about_one_certificate() {
+    // A request of OpenSSL 3: SHA-1, one certificate, a nonce of 16 octets.
+    let request = b"\x30\x76\x30\x74\x30\x4d\x30\x4b\x30\x49\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14aaaaaaaaaaaaaaaaaaaa\
+        \x04\x14bbbbbbbbbbbbbbbbbbbb\x02\x10\x1fbbbbbbbbbbbbbbb\xa2\x23\x30\x21\x30\x1f\x06\x09\x2b\x06\x01\x05\x05\x07\x30\x01\x02\x04\x12\x04\x10cccccccccccccccc";
+    survives(5000, request, OcspRequest::parse);
 }
 
 #[test]

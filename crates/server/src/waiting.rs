@@ -13,10 +13,15 @@ use tokio::sync::Notify;
 #[derive(Default)]
 pub struct Waiting {
     subjects: Mutex<HashMap<Subject, Arc<Notify>>>,
+    /// For the one that publishes; kept until it comes.
+    revocations: Notify,
 }
 
 impl Changes for Waiting {
     fn changed(&self, subject: Subject) {
+        if subject == Subject::Revocations {
+            return self.revocations.notify_one();
+        }
         let waiting = self
             .subjects
             .lock()
@@ -54,6 +59,11 @@ impl Waiting {
             seen = read().await?;
         }
         Ok(seen)
+    }
+
+    /// Ends when something was revoked on this node since the last call.
+    pub async fn revocation(&self) {
+        self.revocations.notified().await;
     }
 
     fn subscribe(&self, subject: Subject) -> Arc<Notify> {

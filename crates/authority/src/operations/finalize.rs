@@ -108,7 +108,7 @@ impl Authority {
         if let Some(weakness) = key.weakness() {
             return Err(Refusal::BadCsr(format!("the CSR's key is weak: {weakness}; generate another")).into());
         }
-        if self.policy.blocked_keys.contains(&key.fingerprint()) {
+        if self.is_blocked(&key.fingerprint()).await? {
             return Err(Refusal::BadCsr("the CSR's key is known to be compromised; generate another".into()).into());
         }
         if let Ok(jwk) = Jwk::from_spki_der(key.spki_der())

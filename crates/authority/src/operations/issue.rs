@@ -13,6 +13,17 @@ impl Authority {
     /// ends it is claimed and the same bytes are signed again.
     pub(super) async fn sign_and_complete(&self, record: Arc<CertificateRecord>) {
         let id = record.id;
+        match self.is_blocked(&record.key_sha256).await {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::warn!(order = %id.order, serial = %record.serial, "not signed: its key is compromised");
+                return;
+            }
+            Err(failure) => {
+                tracing::error!(order = %id.order, serial = %record.serial, %failure, "not signed");
+                return;
+            }
+        }
         let certificate = match self.issuance.sign(&record, self.runtime.now()).await {
             Ok(certificate) => certificate,
             Err(failure) => {

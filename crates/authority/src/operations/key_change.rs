@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jose::Jwk;
 
-use super::{Authority, new_account::admit_key};
+use super::Authority;
 use crate::{
     Failure, Refusal,
     model::Account,
@@ -16,7 +16,7 @@ impl Authority {
     /// keep the key authorization they were answered with.
     pub async fn change_key(&self, account: Arc<Account>, new: Jwk) -> Result<Arc<Account>, Failure> {
         let old = account.key.thumbprint();
-        self.admit_key(&new).await?;
+        let key_sha256 = self.admit_key(&new).await?;
         let mut account = account;
         loop {
             if let Some(holder) = self.store.account_by_key(&account.directory, new.thumbprint()).await? {
@@ -32,17 +32,15 @@ impl Authority {
             };
             match self.store.commit(Change::UpdateAccount(changed.clone())).await? {
                 Committed::Done => {
-                    return Ok(Arc::new(Account {
+                    let changed = Arc::new(Account {
                         version: changed.version + 1,
                         ..changed
-                    }));
+                    });
+                    self.require_still_unblocked(&changed, &key_sha256).await?;
+                    return Ok(changed);
                 }
                 Committed::Conflict => account = self.active_account(account.id).await?,
             }
         }
-    }
-
-    async fn admit_key(&self, key: &Jwk) -> Result<(), Failure> {
-        Ok(admit_key(key, &self.policy)?)
     }
 }

@@ -2,6 +2,8 @@
 
 mod account;
 mod authorization;
+mod blocked;
+mod crl;
 mod external_account;
 mod finalize;
 mod issue;
@@ -10,6 +12,7 @@ mod limits;
 mod new_account;
 mod new_authorization;
 mod new_order;
+mod ocsp;
 mod operator;
 mod orders;
 mod pausing;
@@ -25,9 +28,11 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use futures_channel::oneshot;
 use jiff::Timestamp;
 
+pub use crl::PublishedCrl;
 pub use external_account::{ExternalAccounts, ExternalKey};
 pub use limits::{Limit, Limits, RegisteredDomain};
 pub use new_account::Arrival;
+pub use ocsp::OcspAnswer;
 pub use operator::Chosen;
 pub use revoke::Requester;
 

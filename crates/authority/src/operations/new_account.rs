@@ -29,7 +29,11 @@ impl Authority {
             if let Some(existing) = admit_existing(existing)? {
                 return Ok((existing, false));
             }
-            let contact = admit_new(&key, &request, &self.policy)?;
+            if request.only_return_existing {
+                return Err(Refusal::AccountDoesNotExist.into());
+            }
+            let key_sha256 = self.admit_key(&key).await?;
+            let contact = admit_new(&request, &self.policy)?;
             let id = AccountId(self.store.reserve(IdKind::Account, 1).await?.start);
             let sent = request.external_account_binding.as_ref();
             let binding = self.bind(id, &key, arrival.url, sent).await?;
@@ -52,9 +56,12 @@ impl Authority {
             };
             let change = Change::CreateAccount(account.clone()).and(used.unwrap_or_default());
             match self.store.commit(change).await? {
-                Committed::Done => return Ok((Arc::new(account), true)),
+                Committed::Done => {}
                 Committed::Conflict => continue,
             }
+            let account = Arc::new(account);
+            self.require_still_unblocked(&account, &key_sha256).await?;
+            return Ok((account, true));
         }
     }
 }
@@ -80,32 +87,12 @@ fn admit_existing(existing: Option<Arc<Account>>) -> Result<Option<Arc<Account>>
     }
 }
 
-fn admit_new(key: &Jwk, request: &NewAccount, policy: &Policy) -> Result<Vec<String>, Refusal> {
-    if request.only_return_existing {
-        return Err(Refusal::AccountDoesNotExist);
-    }
-    admit_key(key, policy)?;
+/// The contacts.
+fn admit_new(request: &NewAccount, policy: &Policy) -> Result<Vec<String>, Refusal> {
     if let Some(terms) = &policy.terms_of_service
         && request.terms_of_service_agreed != Some(true)
     {
         return Err(Refusal::TermsOfService(terms.clone()));
     }
     check_contacts(request.contact.as_deref().unwrap_or_default())
-}
-
-/// INCIDENTS T25: neither weak nor blocked.
-pub(super) fn admit_key(key: &Jwk, policy: &Policy) -> Result<(), Refusal> {
-    let public_key = pkix::key::SubjectPublicKey::from_spki_der(&key.to_spki_der())
-        .map_err(|error| Refusal::BadPublicKey(format!("the account key is not acceptable: {error}")))?;
-    if let Some(weakness) = public_key.weakness() {
-        return Err(Refusal::BadPublicKey(format!(
-            "the account key is weak: {weakness}; generate another"
-        )));
-    }
-    if policy.blocked_keys.contains(&public_key.fingerprint()) {
-        return Err(Refusal::BadPublicKey(
-            "the account key is known to be compromised; generate another".into(),
-        ));
-    }
-    Ok(())
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use acme::RevocationReason;
 use jiff::Timestamp;
-use pkix::certificate::Serial;
+use pkix::certificate::{Certificate, Serial};
 
 use super::Authority;
 use crate::{
     Failure, Refusal,
-    model::{Account, AccountId, AccountState, CertificateRecord, CertificateState, Revocation},
-    ports::{CertificateFilter, Change, Committed},
+    model::{Account, AccountId, AccountState, CertificateRecord, CertificateState, RecordChange, Revocation},
+    ports::{CertificateFilter, Change, Committed, Subject},
 };
 
 /// Which certificates.
@@ -96,7 +96,9 @@ impl Authority {
                 version: record.version,
                 revocation: Revocation { at: self.now(), reason },
             };
-            if self.store.commit(revoke).await? == Committed::Done {
+            let blocks = self.blocks(&record, reason).await?;
+            if self.store.commit(revoke.and(blocks)).await? == Committed::Done {
+                self.changes.changed(Subject::Revocations);
                 return Ok(true);
             }
             match self.store.certificate(record.id).await? {
@@ -104,6 +106,22 @@ impl Authority {
                 None => return Ok(false),
             }
         }
+    }
+
+    /// INCIDENTS T28: a key that somebody else has gets nothing any more.
+    async fn blocks(
+        &self,
+        record: &CertificateRecord,
+        reason: Option<RevocationReason>,
+    ) -> Result<Vec<RecordChange>, Failure> {
+        let (Some(RevocationReason::KeyCompromise), CertificateState::Issued { certificate }) = (reason, &record.state)
+        else {
+            return Ok(Vec::new());
+        };
+        let certificate = Certificate::parse(certificate)
+            .map_err(|error| Failure::Unavailable(format!("certificate {}: {error}", record.serial)))?;
+        self.block(certificate.spki_der(), &record.key_sha256, &record.serial)
+            .await
     }
 
     /// RFC 8555 §7.1.2: `revoked`, which is final. Its certificates stay.

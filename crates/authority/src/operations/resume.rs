@@ -62,6 +62,11 @@ impl Authority {
         if account.is_none_or(|account| account.state != AccountState::Active) {
             return Ok(Some("the account is no longer active".into()));
         }
+        if self.is_blocked(&record.key_sha256).await? {
+            return Ok(Some(
+                "the certificate's key is known to be compromised; place a new order with another key".into(),
+            ));
+        }
         Ok(None)
     }
 }

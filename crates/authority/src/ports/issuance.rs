@@ -4,14 +4,14 @@ use acme::Problem;
 use jiff::Timestamp;
 use pkix::{certificate::Serial, csr::CertificateRequest};
 
-use super::BoxFuture;
+use super::{BoxFuture, StatusSigning};
 use crate::{
     identifier::Name,
     model::{AccountId, CertificateRecord, Evidence},
 };
 
 /// The issuing side: profiles, issuers, lint, signature.
-pub trait Issuance: Send + Sync {
+pub trait Issuance: StatusSigning {
     /// Whether a profile of this name exists.
     fn has_profile(&self, profile: &str) -> bool;
 

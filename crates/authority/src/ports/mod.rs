@@ -3,6 +3,7 @@
 mod issuance;
 mod limit;
 mod order;
+mod revocation;
 mod runtime;
 mod store;
 mod validation;
@@ -12,6 +13,7 @@ pub use issuance::{
 };
 pub use limit::{Spend, Spent, draw};
 pub use order::{Asked, OrderMember, Taken};
+pub use revocation::{CrlContents, CrlIssuer, StatusSigning};
 pub use runtime::{Changes, Runtime, Subject};
 pub use store::{CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError};
 pub use validation::{Report, ValidationMethod, ValidationRequest};

@@ -25,4 +25,6 @@ pub trait Changes: Send + Sync {
 pub enum Subject {
     Authorization(AuthorizationId),
     Order(OrderId),
+    /// Something was revoked: a CRL is due.
+    Revocations,
 }

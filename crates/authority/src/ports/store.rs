@@ -163,12 +163,17 @@ pub enum Change {
 impl Change {
     /// This change together with records.
     pub fn and(self, records: Vec<RecordChange>) -> Self {
-        if records.is_empty() {
-            return self;
-        }
-        Self::Records {
-            records,
-            with: Some(Box::new(self)),
+        match self {
+            change if records.is_empty() => change,
+            // One list, however many hands it came through.
+            Self::Records { records: mut all, with } => {
+                all.extend(records);
+                Self::Records { records: all, with }
+            }
+            change => Self::Records {
+                records,
+                with: Some(Box::new(change)),
+            },
         }
     }
 }

@@ -196,8 +196,13 @@ async fn a_certificate_is_revoked_once() {
     revoke(&world, &account(&owner), &issued, Some(4)).await.unwrap();
     let first = revocation(&world, &issued).await;
     world.pass(DAY).await;
-    for requester in [account(&owner), key(&issued.key)] {
-        let outcome = revoke(&world, &requester, &issued, Some(1)).await;
+    for (requester, reason) in [
+        (account(&owner), Some(1)),
+        (account(&owner), Some(4)),
+        (key(&issued.key), None),
+        (key(&issued.key), Some(5)),
+    ] {
+        let outcome = revoke(&world, &requester, &issued, reason).await;
         assert_eq!(refusal(outcome), Refusal::AlreadyRevoked);
     }
     assert_eq!(revocation(&world, &issued).await, first);

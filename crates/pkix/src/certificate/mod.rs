@@ -13,7 +13,7 @@ pub use tbs::{TbsCertificate, assemble};
 pub use time::NO_EXPIRATION;
 
 pub(crate) use tbs::{EncodedTbs, V3};
-pub(crate) use time::timestamp;
+pub(crate) use time::{encoded, timestamp};
 
 use crate::extension::ExtensionError;
 use crate::key::KeyError;

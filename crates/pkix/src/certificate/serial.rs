@@ -1,11 +1,12 @@
 //! Serial numbers (RFC 5280 §4.1.2.2).
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use crate::encoding;
 
 /// A positive number of at most 20 octets, the sign's zero octet among them.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Serial {
     /// The content of the INTEGER: minimal, with a zero octet in front where the first bit would be the sign.
     octets: Vec<u8>,
@@ -95,6 +96,20 @@ impl Serial {
     }
 }
 
+/// By the number: of two minimal encodings of positive numbers the longer one is the greater.
+impl Ord for Serial {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_length = self.octets.len().cmp(&other.octets.len());
+        by_length.then_with(|| self.octets.cmp(&other.octets))
+    }
+}
+
+impl PartialOrd for Serial {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// Lower-case hexadecimal digits, two for each octet of the number.
 impl fmt::Display for Serial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,6 +196,13 @@ mod tests {
         assert_eq!(Serial::from_der_content(&[0, 1]), Err(SerialError::NotMinimal));
         assert_eq!(Serial::from_der_content(&[]), Err(SerialError::NotMinimal));
         assert_eq!(Serial::from_der_content(&[1; 21]), Err(SerialError::TooLong));
+    }
+
+    #[test]
+    fn serials_are_ordered_as_numbers() {
+        let serials =
+            ["01", "7f", "80", "ff", "0100", "8000", "010000"].map(|digits| Serial::from_hex(digits).unwrap());
+        assert!(serials.is_sorted());
     }
 
     // RFC 9773 §4.1

@@ -11,7 +11,7 @@ use x509_cert::time::Time;
 pub const NO_EXPIRATION: Timestamp = Timestamp::MAX;
 
 /// UTCTime through 2049, GeneralizedTime from 2050 on; whole seconds. A date before 1970 becomes the first of that year.
-pub(super) fn encoded(timestamp: Timestamp) -> Time {
+pub(crate) fn encoded(timestamp: Timestamp) -> Time {
     if timestamp == NO_EXPIRATION {
         return Time::INFINITY;
     }

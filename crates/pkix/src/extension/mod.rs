@@ -16,6 +16,7 @@ pub use pointers::{
     AuthorityInfoAccess, authority_info_access, certificate_policies, crl_distribution_points, no_rev_avail,
     read_authority_info_access, read_certificate_policies, read_crl_distribution_points, read_no_rev_avail,
 };
+pub(crate) use pointers::{encoded_uri, uri};
 pub use usage::{
     BasicConstraints, KeyUsage, basic_constraints, extended_key_usage, key_usage, read_basic_constraints,
     read_extended_key_usage, read_key_usage,

@@ -109,12 +109,12 @@ pub fn read_no_rev_avail(value: &[u8]) -> Result<(), ExtensionError> {
     Ok(())
 }
 
-fn encoded_uri(uri: &str) -> Result<Encoded, NameError> {
+pub(crate) fn encoded_uri(uri: &str) -> Result<Encoded, NameError> {
     let text = Ia5String::new(uri).map_err(|_| NameError::NotAscii(uri.to_owned()))?;
     Ok(Encoded::UniformResourceIdentifier(text))
 }
 
-fn uri(name: &Encoded) -> Option<String> {
+pub(crate) fn uri(name: &Encoded) -> Option<String> {
     match name {
         Encoded::UniformResourceIdentifier(uri) => Some(uri.as_str().to_owned()),
         _ => None,

@@ -126,7 +126,7 @@ impl SubjectPublicKey {
     }
 
     /// The content of the BIT STRING: a point, or an RSAPublicKey.
-    pub(super) fn key_bits(&self) -> &[u8] {
+    pub(crate) fn key_bits(&self) -> &[u8] {
         &self.spki[self.bits..]
     }
 }

@@ -1,14 +1,24 @@
 //! The issuing side: the true one, with a hand on it.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, Mutex},
+};
 
 use acme::{Problem, ProblemType};
 use authority::{
     model::{CertificateRecord, Evidence},
-    ports::{BoxFuture, Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuance, PreIssuanceCheck, Validity},
+    ports::{
+        BoxFuture, CrlContents, CrlIssuer, Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuance,
+        PreIssuanceCheck, StatusSigning, Validity,
+    },
 };
-use issuance::{Issuer, IssuerUrls, Issuers, Profile};
+use issuance::{CrlUrls, Issuer, IssuerUrls, Issuers, NewAuthority, Profile};
 use jiff::Timestamp;
+use pkix::{
+    certificate::Serial,
+    ocsp::{CertId, SingleResponse},
+};
 use tokio::sync::oneshot;
 
 /// What the signing side does with a record.
@@ -22,7 +32,8 @@ pub enum Signing {
 }
 
 pub struct ScriptedIssuance {
-    issuers: Issuers,
+    issuers: Mutex<Arc<Issuers>>,
+    made: NewAuthority,
     pub refuse_to_prepare: Mutex<Option<fn() -> IssuanceFailure>>,
     pub signing: Mutex<Signing>,
     /// The to-be-signed bytes of every call, whether or not it was answered.
@@ -34,27 +45,28 @@ pub struct ScriptedIssuance {
 impl ScriptedIssuance {
     pub fn new(now: Timestamp) -> Arc<Self> {
         let made = issuance::create_authority("c0ffee", [[1; 19], [2; 19]], now).unwrap();
-        let urls = IssuerUrls {
-            crl: Some("http://ca.example/crl/issuing.crl".into()),
-            certificate: Some("http://ca.example/issuer/issuing.cer".into()),
-        };
-        let issuer = Issuer::from_pem("issuing", &made.issuing, &made.issuing_key, urls).unwrap();
-        let profile = Profile {
-            name: "default".into(),
-            description: "for tests".into(),
-            issuer: "issuing".into(),
-            lifetime: super::DAY * 45,
-            backdate: super::HOUR,
-            common_name: true,
-            client_auth: false,
-        };
         Arc::new(Self {
-            issuers: Issuers::new(vec![issuer], vec![profile]).unwrap(),
+            issuers: Mutex::new(Arc::new(issuers(&made, 1))),
+            made,
             refuse_to_prepare: Mutex::default(),
             signing: Mutex::new(Signing::Works),
             asked: Mutex::default(),
             signed: Mutex::default(),
         })
+    }
+
+    /// The configuration changes.
+    pub fn crl_shards(&self, shards: u32) {
+        *self.issuers.lock().unwrap() = Arc::new(issuers(&self.made, shards));
+    }
+
+    /// The issuing CA's certificate, DER.
+    pub fn issuing(&self) -> Vec<u8> {
+        self.issuers().chains("issuing").remove(0).remove(0)
+    }
+
+    fn issuers(&self) -> Arc<Issuers> {
+        self.issuers.lock().unwrap().clone()
     }
 
     pub fn signing(&self, signing: Signing) {
@@ -72,13 +84,13 @@ impl ScriptedIssuance {
 
 impl Issuance for ScriptedIssuance {
     fn has_profile(&self, profile: &str) -> bool {
-        self.issuers.has_profile(profile)
+        self.issuers().has_profile(profile)
     }
 
     fn prepare(&self, request: &IssuanceRequest<'_>) -> Result<Planned, IssuanceFailure> {
         match *self.refuse_to_prepare.lock().unwrap() {
             Some(failure) => Err(failure()),
-            None => self.issuers.prepare(request),
+            None => self.issuers().prepare(request),
         }
     }
 
@@ -98,7 +110,7 @@ impl Issuance for ScriptedIssuance {
         Box::pin(async move {
             match signing {
                 Signing::Works => {
-                    let certificate = self.issuers.sign(record, now).await?;
+                    let certificate = self.issuers().sign(record, now).await?;
                     self.signed.lock().unwrap().push(record.to_be_signed.clone());
                     Ok(certificate)
                 }
@@ -109,16 +121,66 @@ impl Issuance for ScriptedIssuance {
     }
 
     fn profiles(&self) -> Vec<(String, String)> {
-        self.issuers.profiles()
+        self.issuers().profiles()
     }
 
     fn admit_validity(&self, profile: &str, asked: Validity, now: Timestamp) -> Result<(), String> {
-        self.issuers.admit_validity(profile, asked, now)
+        self.issuers().admit_validity(profile, asked, now)
     }
 
     fn chains(&self, issuer: &str) -> Vec<Vec<Vec<u8>>> {
-        self.issuers.chains(issuer)
+        self.issuers().chains(issuer)
     }
+}
+
+impl StatusSigning for ScriptedIssuance {
+    fn crl_issuers(&self, now: Timestamp) -> Vec<CrlIssuer> {
+        self.issuers().crl_issuers(now)
+    }
+
+    fn sign_crl<'a>(
+        &'a self,
+        issuer: &'a str,
+        contents: CrlContents,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>> {
+        Box::pin(async move { self.issuers().sign_crl(issuer, contents, now).await })
+    }
+
+    fn serial_asked<'a>(&self, issuer: &str, certificate: &'a CertId) -> Option<&'a Serial> {
+        self.issuers().serial_asked(issuer, certificate)
+    }
+
+    fn sign_ocsp<'a>(
+        &'a self,
+        issuer: &'a str,
+        responses: Vec<SingleResponse>,
+        nonce: Option<Vec<u8>>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<u8>, IssuanceFailure>> {
+        Box::pin(async move { self.issuers().sign_ocsp(issuer, responses, nonce, now).await })
+    }
+}
+
+/// One issuer and one profile of it.
+fn issuers(made: &NewAuthority, shards: u32) -> Issuers {
+    let shards = NonZeroU32::new(shards).unwrap();
+    let urls = IssuerUrls {
+        crl: Some(CrlUrls::new("http://ca.example/crl/issuing", shards, super::DAY * 7)),
+        certificate: Some("http://ca.example/issuer/issuing.cer".into()),
+        ocsp: None,
+    };
+    let issuer = Issuer::from_pem("issuing", &made.issuing, &made.issuing_key, urls).unwrap();
+    let profile = Profile {
+        name: "default".into(),
+        description: "for tests".into(),
+        issuer: "issuing".into(),
+        lifetime: super::DAY * 45,
+        backdate: super::HOUR,
+        common_name: true,
+        client_auth: false,
+    };
+    Issuers::new(vec![issuer], vec![profile]).unwrap()
 }
 
 /// A look at the names before PLAN, which notes what it was shown and forbids what the test forbids.

@@ -106,6 +106,18 @@ impl World {
         )
     }
 
+    /// Another one whose clock is its own.
+    pub fn node_with_clock(&self, clock: Arc<Clock>) -> Authority {
+        Authority::new(
+            self.store.clone(),
+            Node::new(clock, 1000),
+            self.told.clone(),
+            self.issuance.clone(),
+            registry(&self.http, &self.dns, &self.check),
+            self.policy.clone(),
+        )
+    }
+
     /// Until every task waits for the clock or for the test. On the test's one thread a task that can run does so
     /// before this one is asked again; what the store's own thread still owes is counted.
     pub async fn settle(&self) {
@@ -185,8 +197,12 @@ impl World {
 
     /// A certificate, all the way.
     pub async fn issue(&self, account: &Arc<Account>, names: &[&str]) -> Issued {
+        self.issue_for(account, names, KeyPair::generate_p256()).await
+    }
+
+    /// A certificate for a key of the test's choice.
+    pub async fn issue_for(&self, account: &Arc<Account>, names: &[&str], key: KeyPair) -> Issued {
         let order = self.ready(account, names).await;
-        let key = KeyPair::generate_p256();
         let csr = csr_of(&key, names);
         let facts = self.authority.finalize(account, order.order.id, &csr).await.unwrap();
         assert_eq!(self.status(&facts), OrderStatus::Valid);

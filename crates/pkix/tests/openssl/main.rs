@@ -1,5 +1,7 @@
 //! OpenSSL as the second reader and the second writer.
 
+mod revocation;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
