@@ -245,7 +245,7 @@ mod tests {
 
     // T13
     #[tokio::test]
-    async fn a_wildcard_is_proved_below_its_base_name_to_the_letter() {
+    async fn a_wildcard_is_proved_at_its_base_name() {
         let world = World::with(txt(&[RIGHT]));
         let report = Dns01::new(world.network())
             .validate(world.request("*.example.org"))

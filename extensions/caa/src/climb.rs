@@ -1,11 +1,15 @@
 //! Finding the set of records that counts for a name (RFC 8659 §3).
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use authority::{model::Observation, ports::BoxFuture};
+use authority::{
+    model::{DnssecStatus, Observation},
+    ports::BoxFuture,
+};
 use futures_util::future::{FutureExt, Shared};
 use tokio::time::sleep;
 use validation::resolver::{Answer, DnsFailure, Resolver};
@@ -37,8 +41,8 @@ impl Default for Patience {
 pub(crate) struct Climb<'a> {
     resolver: &'a dyn Resolver,
     patience: Patience,
-    /// In the sequence in which they were first asked.
-    questions: Mutex<Vec<(String, Asking<'a>)>>,
+    /// Each with its place in the sequence in which they were first asked.
+    questions: Mutex<HashMap<String, (usize, Asking<'a>)>>,
 }
 
 type Asking<'a> = Shared<BoxFuture<'a, Arc<Answer<Vec<u8>>>>>;
@@ -97,23 +101,43 @@ impl<'a> Climb<'a> {
         }
     }
 
-    /// Everything that was answered, as evidence.
+    /// Everything that was answered, as evidence. A hundred names of a hundred labels each are ten thousand answers that
+    /// say nothing: of those without records only so many are kept.
     pub fn observations(&self) -> Vec<Observation> {
         let questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
-        let answered = questions.iter().filter_map(|(name, asking)| {
-            let answer = asking.peek()?;
-            Some(answer.observation(name, "CAA", |data| Property::show(data)))
-        });
-        answered.collect()
+        let mut asked: Vec<_> = questions.iter().collect();
+        asked.sort_unstable_by_key(|(_, (place, _))| *place);
+        let (mut observations, mut empty) = (Vec::new(), 0);
+        for (name, (_, asking)) in asked {
+            let Some(answer) = asking.peek() else { continue };
+            let says_nothing =
+                answer.records.as_ref().is_ok_and(Vec::is_empty) || matches!(answer.records, Err(DnsFailure::NxDomain));
+            empty += usize::from(says_nothing);
+            if !says_nothing || empty <= MOST_EMPTY {
+                observations.push(answer.observation(name, "CAA", |data| Property::show(data)));
+            }
+        }
+        if let Some(more) = empty.checked_sub(MOST_EMPTY + 1) {
+            observations.push(Observation::Resolved {
+                name: format!("… and {} more names without records", more + 1),
+                record_type: "CAA".to_owned(),
+                resolver: String::new(),
+                dnssec: DnssecStatus::Unchecked,
+                answers: Vec::new(),
+                error: None,
+            });
+        }
+        observations
     }
 
     fn answer(&self, name: &str) -> Asking<'a> {
         let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, asking)) = questions.iter().find(|(asked, _)| asked == name) {
+        if let Some((_, asking)) = questions.get(name) {
             return asking.clone();
         }
         let asking = ask(self.resolver, self.patience, name.to_owned()).boxed().shared();
-        questions.push((name.to_owned(), asking.clone()));
+        let place = questions.len();
+        questions.insert(name.to_owned(), (place, asking.clone()));
         asking
     }
 }
@@ -130,3 +154,6 @@ async fn ask(resolver: &dyn Resolver, patience: Patience, name: String) -> Arc<A
         sleep(patience.pause).await;
     }
 }
+
+/// More than an order of a hundred names of three labels has.
+const MOST_EMPTY: usize = 400;

@@ -116,7 +116,7 @@ pub fn decide(records: &[Vec<u8>], asked: &Asked<'_>) -> Result<Permission, Vec<
 
 impl Scope {
     /// The properties that count.
-    fn among<'p>(self, properties: &'p [Property]) -> Vec<&'p Property> {
+    fn among(self, properties: &[Property]) -> Vec<&Property> {
         let tagged = |tag: &str| {
             properties
                 .iter()

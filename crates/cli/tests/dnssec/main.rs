@@ -52,6 +52,8 @@ async fn answers_are_secure_insecure_or_forged_as_their_zones_are() {
     for (name, text, status) in [
         ("text.secure.test", Some("here"), DnssecStatus::Secure),
         ("text.nsec3.test", Some("here"), DnssecStatus::Secure),
+        ("text.a.ent.test", Some("here"), DnssecStatus::Secure),
+        ("text.b.ent.test", Some("here"), DnssecStatus::Secure),
         ("text.unsigned.test", Some("here"), DnssecStatus::Insecure),
         ("alias.secure.test", Some("here"), DnssecStatus::Secure),
         ("none.secure.test", None, DnssecStatus::Secure),
@@ -114,6 +116,8 @@ async fn aliases_between_zones_are_as_authentic_as_the_weaker_one() {
     for (name, status) in [
         ("to-signed.secure.test", DnssecStatus::Secure),
         ("to-signed.nsec3.test", DnssecStatus::Secure),
+        ("to-ent.secure.test", DnssecStatus::Secure),
+        ("to-ent.a.ent.test", DnssecStatus::Secure),
         ("to-unsigned.secure.test", DnssecStatus::Insecure),
         ("to-unsigned.nsec3.test", DnssecStatus::Insecure),
         ("to-signed.unsigned.test", DnssecStatus::Insecure),

@@ -1,7 +1,8 @@
 //! A small tree of signed zones from the root down, served by Debian's Knot on loopback.
 //!
-//! `secure.test` (NSEC) and `nsec3.test` are signed, `unsigned.test` is an unsigned delegation, `wrong-ds.test` is signed
-//! by a key that its parent does not vouch for, and `altered.test` was changed after it was signed. All TTLs are zero.
+//! `secure.test` (NSEC) and `nsec3.test` are signed, and so are `a.ent.test` and `b.ent.test`, below a name that has
+//! nothing; `unsigned.test` is an unsigned delegation, `wrong-ds.test` is signed by a key that its parent does not vouch
+//! for, and `altered.test` was changed after it was signed. All TTLs are zero.
 
 use std::{
     fs,
@@ -30,6 +31,8 @@ enum Signing {
 const CHILDREN: &[(&str, Signing)] = &[
     ("secure.test", Signing::Nsec),
     ("nsec3.test", Signing::Nsec3),
+    ("a.ent.test", Signing::Nsec),
+    ("b.ent.test", Signing::Nsec),
     ("unsigned.test", Signing::Off),
     ("wrong-ds.test", Signing::Nsec),
     ("altered.test", Signing::Off),
@@ -41,6 +44,8 @@ pub const ZONES: &[&str] = &[
     "test",
     "secure.test",
     "nsec3.test",
+    "a.ent.test",
+    "b.ent.test",
     "unsigned.test",
     "wrong-ds.test",
     "altered.test",
@@ -133,6 +138,7 @@ old DNAME new
 text.new TXT \"moved\"
 to-unsigned CNAME text.unsigned.test.
 to-signed CNAME text.secure.test.
+to-ent CNAME text.b.ent.test.
 to-wrong CNAME text.wrong-ds.test.
 ";
 

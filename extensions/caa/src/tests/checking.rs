@@ -269,6 +269,19 @@ async fn evidence_has_every_answer_with_the_records_that_do_not_count() {
     );
 }
 
+#[tokio::test]
+async fn evidence_is_bounded_however_many_labels_are_climbed() {
+    let names: Vec<_> = (0..20).map(|n| format!("{}z{n}.test", "a.".repeat(80))).collect();
+    let listed: Vec<_> = names.iter().map(String::as_str).collect();
+    let dns = Arc::new(Dns::default().with("z9.test", Ok(vec![issue(US)])));
+    let evidence = check(&dns, &listed).await.unwrap();
+    let seen = &evidence[0].observations;
+    assert!(dns.asked().len() > 1000, "{}", dns.asked().len());
+    assert_eq!(seen.len(), 402);
+    let text = format!("{seen:?}");
+    assert!(text.contains("0 issue") && text.contains("more names without records"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
