@@ -1,7 +1,7 @@
 //! From a configuration to a running node.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -17,7 +17,7 @@ use config::Config;
 use issuance::{CrlUrls, Issuer, IssuerUrls, Issuers, Profile};
 use pkix::certificate::Certificate;
 use server::{
-    Admin, Front, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, Place, Public, Resource, Seal,
+    Admin, Front, Fronts, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, Place, Public, Resource, Seal,
     TlsIdentity, Waiting,
 };
 use storage::Database;
@@ -38,8 +38,8 @@ pub struct Node {
     public: Option<(Listener, Public)>,
     waiting: Arc<Waiting>,
     desk: Option<(Listener, PeerDesk)>,
-    front: Arc<Front>,
-    authority: Authority,
+    /// The one at the root is the first.
+    directories: Vec<Directory>,
     database: Arc<dyn Database>,
     issuers: Arc<Issuers>,
     nonces: Arc<Nonces>,
@@ -82,20 +82,6 @@ impl Node {
             .await
             .map_err(|error| format!("the database's sealing key cannot be read: {error}"))?;
 
-        let issuers = Arc::new(issuers(config, folder)?);
-        let waiting = Arc::new(Waiting::default());
-        let authority = Authority::new(
-            seams.store(database.clone()),
-            Arc::new(World),
-            waiting.clone(),
-            seams.issuance(issuers.clone()),
-            registry(
-                config,
-                folder,
-                Links::new(&config.server.external_url, Place::default(), Seal::new(&secret)),
-            )?,
-            policy(config, folder)?,
-        );
         // Made now: at the end it would be too late to say that nothing can be kept there.
         let state = folder.join(&config.server.state);
         files::make_folder(&state)?;
@@ -105,24 +91,33 @@ impl Node {
         let nonces = Nonces::resume(Seal::new(&secret), process, &nonce_file)
             .map_err(|error| format!("{} cannot be read: {error}", nonce_file.display()))?;
         let nonces = Arc::new(nonces);
-        let links = Links::new(&config.server.external_url, Place::default(), Seal::new(&secret));
         let (peers, desk) = match config.server.peer {
             Some(address) => {
                 let (peers, desk) = peer(address, &database, &nonces).await?;
-                (Some(peers), Some(desk))
+                (Some(Arc::new(peers)), Some(desk))
             }
             None => (None, None),
         };
-        let front = Front::new(
-            authority.clone(),
-            links,
-            nonces.clone(),
+        let ground = Ground {
+            folder,
+            secret,
+            database: database.clone(),
+            waiting: Arc::new(Waiting::default()),
+            nonces: nonces.clone(),
             peers,
-            waiting.clone(),
-            options(config),
-        );
-        let front = Arc::new(front);
-        let desk_of_operator = Arc::new(operator_desk(admin_token, &front, &authority));
+        };
+        let root = Directory::compose(ROOT, config, &ground, seams)?;
+        let mut directories = Vec::with_capacity(config.directory.len());
+        for name in config.directory.keys() {
+            let own = config.of_directory(name).expect("invariant: it is in the map");
+            directories.push(
+                Directory::compose(name, &own, &ground, seams).map_err(|why| format!("directory.{name}: {why}"))?,
+            );
+        }
+        let (authority, issuers, waiting) = (root.authority.clone(), root.issuers.clone(), ground.waiting);
+        directories.insert(0, root);
+        distinct_tags(&directories)?;
+        let desk_of_operator = Arc::new(operator_desk(admin_token, &directories));
         let admin = listen("admin.listen", Listener::http(config.admin.listen).await)?;
         let public = match config.server.public_listen {
             Some(address) => Some((
@@ -137,8 +132,7 @@ impl Node {
             public,
             waiting,
             desk,
-            front,
-            authority,
+            directories,
             database,
             issuers,
             nonces,
@@ -156,8 +150,13 @@ impl Node {
     pub async fn run(mut self, stop: watch::Receiver<bool>) -> Result<(), String> {
         let (quit, quitting) = watch::channel(false);
         let admin = self.admin_handler();
+        let authorities: Vec<_> = self
+            .directories
+            .iter()
+            .map(|directory| directory.authority.clone())
+            .collect();
         let mut serving = vec![
-            tokio::spawn(self.api.serve(self.front.clone(), quitting.clone())),
+            tokio::spawn(self.api.serve(fronts(&self.directories), quitting.clone())),
             tokio::spawn(self.admin.serve(admin, quitting.clone())),
         ];
         if let Some((listener, files)) = self.public {
@@ -166,8 +165,10 @@ impl Node {
         if let Some((listener, desk)) = self.desk {
             serving.push(tokio::spawn(listener.serve(desk, quitting.clone())));
         }
-        let worker = tokio::spawn(server::work(self.authority.clone(), SWEEP));
-        let publisher = tokio::spawn(server::publish(self.authority.clone(), self.waiting.clone(), PUBLISH));
+        // Revocations are the issuers', whatever directory they were asked for in.
+        let publishing = server::publish(authorities[0].clone(), self.waiting.clone(), PUBLISH);
+        let publisher = tokio::spawn(publishing);
+        let worker = tokio::spawn(server::work(authorities, SWEEP));
         let mut stop = stop;
         let failed = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => None,
@@ -209,16 +210,116 @@ impl Node {
     }
 }
 
+/// What all directories of a node stand on.
+struct Ground<'a> {
+    folder: &'a Path,
+    /// Seals every identifier on the wire.
+    secret: [u8; 32],
+    database: Arc<dyn Database>,
+    waiting: Arc<Waiting>,
+    nonces: Arc<Nonces>,
+    peers: Option<Arc<Peers>>,
+}
+
+/// One directory of a node, with accounts, policies, profiles and a resolver of its own.
+struct Directory {
+    name: String,
+    authority: Authority,
+    issuers: Arc<Issuers>,
+    front: Arc<Front>,
+}
+
+/// The name of the directory at the root.
+const ROOT: &str = "default";
+
+impl Directory {
+    /// `config` is the configuration as this directory has it.
+    fn compose(name: &str, config: &Config, ground: &Ground<'_>, seams: &impl Seams) -> Result<Self, String> {
+        let links = || {
+            let place = match name {
+                ROOT => Place::default(),
+                name => Place {
+                    prefix: format!("/{name}"),
+                    ..Place::default()
+                },
+            };
+            let seal = Seal::new(&ground.secret).for_directory(tag(name));
+            Links::new(&config.server.external_url, place, seal)
+        };
+        let issuers = Arc::new(issuers(config, ground.folder)?);
+        let policy = Policy {
+            directory: name.to_owned(),
+            ..policy(config, ground.folder)?
+        };
+        let authority = Authority::new(
+            seams.store(ground.database.clone()),
+            Arc::new(World),
+            ground.waiting.clone(),
+            seams.issuance(issuers.clone()),
+            registry(config, ground.folder, links())?,
+            policy,
+        );
+        let front = Front::new(
+            authority.clone(),
+            links(),
+            ground.nonces.clone(),
+            ground.peers.clone(),
+            ground.waiting.clone(),
+            options(config),
+        );
+        Ok(Self {
+            name: name.to_owned(),
+            authority,
+            issuers,
+            front: Arc::new(front),
+        })
+    }
+}
+
+/// What tells the identifiers of one directory from those of another: of its name, so that it stays when others come.
+fn tag(name: &str) -> u16 {
+    if name == ROOT {
+        return 0;
+    }
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name.as_bytes());
+    u16::from_be_bytes([digest.as_ref()[0], digest.as_ref()[1]]).max(1)
+}
+
+fn distinct_tags(directories: &[Directory]) -> Result<(), String> {
+    for (at, directory) in directories.iter().enumerate() {
+        if let Some(other) = directories[..at]
+            .iter()
+            .find(|other| tag(&other.name) == tag(&directory.name))
+        {
+            return Err(format!(
+                "directory.{}: by chance its identifiers cannot be told from those of {:?}; name it differently",
+                directory.name, other.name
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn fronts(directories: &[Directory]) -> Fronts {
+    let (root, below) = directories.split_first().expect("invariant: there is one at the root");
+    let below = below
+        .iter()
+        .map(|directory| (directory.name.clone(), directory.front.clone()));
+    Fronts::new(root.front.clone(), below.collect())
+}
+
 /// What the operator's commands reach of this node.
-fn operator_desk(token: String, front: &Arc<Front>, authority: &Authority) -> OperatorDesk {
-    let (reading, writing) = (front.clone(), front.clone());
-    let served = admin::Served {
-        authority: authority.clone(),
-        account_of: Arc::new(move |url| reading.account_of_url(url)),
-        account_url: Arc::new(move |id| writing.account_url(id)),
-    };
-    let directories = BTreeMap::from([(authority.policy().directory.clone(), served)]);
-    OperatorDesk(admin::Desk::new(token, directories, Arc::new(world::random)))
+fn operator_desk(token: String, directories: &[Directory]) -> OperatorDesk {
+    let served = directories.iter().map(|directory| {
+        let (reading, writing) = (directory.front.clone(), directory.front.clone());
+        let served = admin::Served {
+            authority: directory.authority.clone(),
+            account_of: Arc::new(move |url| reading.account_of_url(url)),
+            account_url: Arc::new(move |id| writing.account_url(id)),
+        };
+        (directory.name.clone(), served)
+    });
+    OperatorDesk(admin::Desk::new(token, served.collect(), Arc::new(world::random)))
 }
 
 /// `listen` with the name of the setting that was wrong.

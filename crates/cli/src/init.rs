@@ -92,6 +92,7 @@ pub fn first_config(listen: SocketAddr, external_url: String) -> Config {
         issuer: BTreeMap::from([("issuing".to_owned(), issuer)]),
         profile: BTreeMap::from([("default".to_owned(), profile)]),
         extensions: BTreeMap::new(),
+        directory: BTreeMap::new(),
     }
 }
 

@@ -21,6 +21,11 @@ struct Site {
 
 impl Site {
     async fn start(acme: &str) -> Self {
+        Self::start_with(acme, "").await
+    }
+
+    /// With more sections of the configuration.
+    async fn start_with(acme: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dns = Dns::start("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
         let (listen, admin, http_port) = (free_port(), free_port(), free_port());
@@ -42,6 +47,10 @@ impl Site {
         config["validation"].as_table_mut().unwrap().extend(changed);
         let changed: toml::Table = acme.parse().unwrap();
         config["acme"].as_table_mut().unwrap().extend(changed);
+        for (section, own) in more.parse::<toml::Table>().unwrap() {
+            let section = config.entry(section).or_insert_with(|| toml::Table::new().into());
+            section.as_table_mut().unwrap().extend(own.as_table().unwrap().clone());
+        }
         fs::write(&file, config.to_string()).unwrap();
         let mut server = Command::new(env!("CARGO_BIN_EXE_vidimus"))
             .args(["serve", "--config"])
@@ -87,13 +96,17 @@ impl Site {
     }
 
     fn issue(&self, name: &str, more: &[&str]) -> Output {
+        self.issue_at(&self.directory, name, more)
+    }
+
+    fn issue_at(&self, directory: &str, name: &str, more: &[&str]) -> Output {
         let standalone = format!("127.0.0.1:{}", self.http_port);
         let fixed = [
             "cert",
             "issue",
             name,
             "--server",
-            &self.directory,
+            directory,
             "--ca-bundle",
             "root.pem",
             "--dir",
@@ -191,6 +204,59 @@ async fn the_operator_revokes_what_an_account_has_and_then_the_account() {
     assert_eq!(site.ca(&["account", "show", &account])["status"], "valid");
     assert_eq!(site.ca(&["account", "revoke", &account])["status"], "revoked");
     assert!(!site.issue("c.test", &[]).status.success());
+}
+
+/// Two directories on one port, each with accounts, rules and profiles of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_further_directory_has_its_own_rules_and_accounts() {
+    let site = Site::start_with(
+        "",
+        "[profile.internal]\nissuer = \"issuing\"\nlifetime = \"2d\"\n\
+         [directory.internal]\nprofiles = [\"internal\"]\n\
+         [directory.internal.acme]\nexternal_accounts = \"required\"\ndefault_profile = \"internal\"",
+    )
+    .await;
+    let internal = site.directory.replace("/directory", "/internal/directory");
+    assert!(site.issue("a.test", &[]).status.success());
+    let refused = site.issue_at(&internal, "b.test", &[]);
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && error.contains("externalAccount"),
+        "{error}"
+    );
+
+    // A key of one directory binds nothing in the other, and which is meant must be said.
+    let output = site.vidimus(&["ca", "eab", "add"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("default, internal"));
+    let key = site.ca(&["eab", "add", "--kid", "k", "--directory", "internal"]);
+    assert_eq!(
+        site.ca(&["eab", "list", "--directory", "default"])["keys"],
+        Value::Array(vec![])
+    );
+    fs::write(site.file("mac"), key["mac_key"].as_str().unwrap()).unwrap();
+    let issued = site.issue_at(&internal, "b.test", &["--eab-kid", "k", "--eab-hmac-key-file", "mac"]);
+    assert!(issued.status.success(), "{}", String::from_utf8_lossy(&issued.stderr));
+    let keys = site.ca(&["eab", "list", "--directory", "internal"]);
+    let account = keys["keys"][0]["accounts"][0].as_str().unwrap().to_owned();
+    assert!(account.contains("/internal/acme/account/"), "{account}");
+    assert_eq!(
+        site.ca(&["account", "show", &account, "--directory", "internal"])["status"],
+        "valid"
+    );
+    let elsewhere = site.vidimus(&["ca", "account", "show", &account, "--directory", "default"]);
+    assert!(!elsewhere.status.success());
+    let moved = site.vidimus(&[
+        "ca",
+        "account",
+        "show",
+        &account.replace("/internal", ""),
+        "--directory",
+        "default",
+    ]);
+    assert!(
+        !moved.status.success(),
+        "an identifier means nothing in another directory"
+    );
 }
 
 /// Whoever reaches the listener but not the file can do nothing.

@@ -12,7 +12,9 @@ use std::{collections::BTreeMap, path::Path};
 pub use duration::Span;
 pub use page::page;
 use serde::{Deserialize, Serialize};
-pub use settings::{Acme, Admin, Database, ExternalAccounts, Issuer, LimitsPreset, Profile, Server, Validation};
+pub use settings::{
+    Acme, Admin, Database, Directory, ExternalAccounts, Issuer, LimitsPreset, Profile, Server, Validation,
+};
 
 /// A whole configuration. Unknown keys are refused.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -32,6 +34,9 @@ pub struct Config {
     /// Each extension reads its own table.
     #[serde(default)]
     pub extensions: BTreeMap<String, toml::Table>,
+    /// More directories on the same server.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub directory: BTreeMap<String, Directory>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +74,33 @@ impl Config {
         toml::to_string_pretty(self)
     }
 
+    /// The configuration as one of its further directories has it; `None` when there is none of that name.
+    pub fn of_directory(&self, name: &str) -> Option<Self> {
+        let directory = self.directory.get(name)?;
+        let mut own = Self {
+            directory: BTreeMap::new(),
+            ..self.clone()
+        };
+        if let Some(acme) = &directory.acme {
+            own.acme = acme.clone();
+        }
+        if let Some(validation) = &directory.validation {
+            own.validation = validation.clone();
+        }
+        if let Some(extensions) = &directory.extensions {
+            own.extensions = extensions.clone();
+        }
+        if !directory.profiles.is_empty() {
+            own.profile.retain(|profile, _| directory.profiles.contains(profile));
+        }
+        Some(own)
+    }
+
     /// What no single key can know.
     fn check(&self) -> Result<(), String> {
+        for (name, directory) in &self.directory {
+            self.check_directory(name, directory)?;
+        }
         if !self.server.external_url.starts_with("https://") {
             let seen = &self.server.external_url;
             return Err(format!(
@@ -126,6 +156,27 @@ impl Config {
 }
 
 const SHORTEST_CRL_LIFETIME: Span = Span::minutes(10);
+
+impl Config {
+    fn check_directory(&self, name: &str, directory: &Directory) -> Result<(), String> {
+        let is_segment = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let is_taken = ["acme", "directory", "default"].contains(&name);
+        if name.is_empty() || name.len() > 40 || is_taken || !name.bytes().all(is_segment) {
+            return Err(format!(
+                "directory.{name}: a name is a segment of a URL: 1 to 40 of a-z, 0-9 and \"-\", not \"acme\", \"directory\" or \"default\""
+            ));
+        }
+        if let Some(unknown) = directory
+            .profiles
+            .iter()
+            .find(|profile| !self.profile.contains_key(*profile))
+        {
+            return Err(format!("directory.{name}.profiles: there is no [profile.{unknown}]"));
+        }
+        let own = self.of_directory(name).expect("invariant: it is in the map");
+        own.check().map_err(|why| format!("directory.{name}: {why}"))
+    }
+}
 
 /// One line, where the library's own text draws a picture.
 fn sentence(text: &str, error: &toml::de::Error) -> String {
@@ -198,5 +249,27 @@ mod tests {
             let error = with(line).unwrap_err();
             assert!(error.contains("issuer.issuing") && error.contains(named), "{error}");
         }
+    }
+
+    #[test]
+    fn a_directory_has_what_it_says_and_the_rest_from_the_top() {
+        let text = format!(
+            "{SMALL}\n[profile.internal]\nissuer = \"issuing\"\n[directory.internal]\nprofiles = [\"internal\"]\n\
+             [directory.internal.acme]\ndefault_profile = \"internal\"\nexternal_accounts = \"required\""
+        );
+        let config = Config::parse(&text).unwrap();
+        let own = config.of_directory("internal").unwrap();
+        assert_eq!(own.acme.external_accounts, ExternalAccounts::Required);
+        assert_eq!(own.profile.keys().collect::<Vec<_>>(), ["internal"]);
+        assert_eq!(own.validation.http_port, config.validation.http_port);
+        assert!(config.of_directory("other").is_none());
+        for (name, why) in [("Internal", "segment"), ("acme", "segment")] {
+            let error = Config::parse(&text.replace("directory.internal", &format!("directory.{name}"))).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+        let error = Config::parse(&text.replace("[\"internal\"]", "[\"other\"]")).unwrap_err();
+        assert!(error.contains("[profile.other]"), "{error}");
+        let error = Config::parse(&text.replace("default_profile = \"internal\"", "")).unwrap_err();
+        assert!(error.contains("directory.internal: acme.default_profile"), "{error}");
     }
 }

@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn every_key_is_documented() {
         let sections = sections(include_str!("settings.rs"));
-        assert_eq!(sections.len(), 7);
+        assert_eq!(sections.len(), 8);
         for section in sections {
             assert!(section.about.starts_with("`["), "{}", section.name);
             for (key, text) in section.keys {

@@ -1,6 +1,6 @@
 //! Every section and key. The doc comments are the manual: `page` reads this very file.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -140,6 +140,25 @@ pub struct Validation {
     pub attempts: u32,
     /// Time between attempts.
     pub retry_after: Span,
+}
+
+/// `[directory.NAME]`: one more directory, at `/NAME/directory`, with accounts of its own. What it leaves out is as at
+/// the top.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Directory {
+    /// The profiles that can be ordered there; empty means all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<String>,
+    /// In place of `[acme]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acme: Option<Acme>,
+    /// In place of `[validation]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validation>,
+    /// In place of `[extensions]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extensions: Option<BTreeMap<String, toml::Table>>,
 }
 
 /// `[issuer.NAME]`: a CA certificate with its key.

@@ -23,7 +23,7 @@ pub struct Front {
     pub(crate) authority: Authority,
     pub(crate) links: Links,
     pub(crate) nonces: Arc<Nonces>,
-    pub(crate) peers: Option<Peers>,
+    pub(crate) peers: Option<Arc<Peers>>,
     pub(crate) waiting: Arc<Waiting>,
     pub(crate) options: Options,
 }
@@ -46,7 +46,7 @@ impl Front {
         authority: Authority,
         links: Links,
         nonces: Arc<Nonces>,
-        peers: Option<Peers>,
+        peers: Option<Arc<Peers>>,
         waiting: Arc<Waiting>,
         options: Options,
     ) -> Self {

@@ -6,6 +6,7 @@
 
 mod admin;
 mod front;
+mod fronts;
 mod gate;
 mod links;
 mod listener;
@@ -23,6 +24,7 @@ mod worker;
 
 pub use admin::{Admin, OperatorApi};
 pub use front::{Front, Options};
+pub use fronts::Fronts;
 pub use links::{Links, Place, Resource};
 pub use listener::{Listener, TlsIdentity};
 pub use nonce::{NonceError, Nonces};

@@ -6,10 +6,10 @@ use authority::Authority;
 
 use crate::Waiting;
 
-/// Claims due work now and then, for ever. Work that this process began itself does not wait for this.
-pub async fn work(authority: Authority, every: Duration) {
+/// Claims due work of every directory now and then, for ever. Work that this process began itself does not wait for this.
+pub async fn work(authorities: Vec<Authority>, every: Duration) {
     loop {
-        match authority.resume(BATCH).await {
+        match Authority::resume_among(&authorities, BATCH).await {
             Ok(count) if count == BATCH => continue,
             Ok(_) => {}
             Err(failure) => tracing::warn!(%failure, "due work could not be claimed"),

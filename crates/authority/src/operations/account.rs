@@ -14,7 +14,10 @@ use crate::{
 impl Authority {
     /// The account behind a key id, in whatever state: whoever signs with its key learns the state, nobody else.
     pub async fn account(&self, id: AccountId) -> Result<Arc<Account>, Failure> {
-        Ok(self.store.account(id).await?.ok_or(Refusal::AccountDoesNotExist)?)
+        match self.store.account(id).await? {
+            Some(account) if account.directory == self.policy.directory => Ok(account),
+            _ => Err(Refusal::AccountDoesNotExist.into()),
+        }
     }
 
     pub(super) async fn active_account(&self, id: AccountId) -> Result<Arc<Account>, Failure> {

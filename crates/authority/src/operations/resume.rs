@@ -14,22 +14,47 @@ use crate::{
 impl Authority {
     /// Claims up to `limit` due pieces of work and does them; how many there were.
     pub async fn resume(&self, limit: usize) -> Result<usize, Failure> {
-        let now = self.runtime.now();
-        let claimed = self.store.claim(now, self.validation_lease(), limit).await?;
+        Self::resume_among(std::slice::from_ref(self), limit).await
+    }
+
+    /// The same for several directories on one store: work is done by the authority of its account's directory.
+    pub async fn resume_among(authorities: &[Authority], limit: usize) -> Result<usize, Failure> {
+        let Some(any) = authorities.first() else { return Ok(0) };
+        let claimed = any
+            .store
+            .claim(any.runtime.now(), any.validation_lease(), limit)
+            .await?;
         let count = claimed.len();
         for work in claimed {
-            let authority = self.clone();
-            self.runtime.spawn(Box::pin(async move {
-                let done = match work {
-                    Claimed::Validation(authorization) => authority.attempt_leased(authorization).await,
-                    Claimed::Issuance(record) => authority.resume_issuance(record).await,
-                };
-                if let Err(failure) = done {
-                    tracing::warn!(%failure, "claimed work was not done; it comes back when its lease ends");
-                }
-            }));
+            let account = match &work {
+                Claimed::Validation(authorization) => authorization.account,
+                Claimed::Issuance(record) => record.account,
+            };
+            let directory = any
+                .store
+                .account(account)
+                .await?
+                .map(|account| account.directory.clone());
+            let mut whose = authorities.iter();
+            match whose.find(|authority| Some(&authority.policy.directory) == directory.as_ref()) {
+                Some(authority) => authority.take_up(work),
+                None => tracing::warn!(?directory, "work of a directory that is not configured is left alone"),
+            }
         }
         Ok(count)
+    }
+
+    fn take_up(&self, work: Claimed) {
+        let authority = self.clone();
+        self.runtime.spawn(Box::pin(async move {
+            let done = match work {
+                Claimed::Validation(authorization) => authority.attempt_leased(authorization).await,
+                Claimed::Issuance(record) => authority.resume_issuance(record).await,
+            };
+            if let Err(failure) = done {
+                tracing::warn!(%failure, "claimed work was not done; it comes back when its lease ends");
+            }
+        }));
     }
 
     /// Decides again whether a planned certificate may be signed, then signs the stored bytes or abandons them.
