@@ -50,14 +50,13 @@ impl Running {
         Self::start(command, dir)
     }
 
-    /// `vidimus serve` with what a `dev` that has ended left in its folder, on another database.
-    pub fn serve(self, database: &str) -> Outcome<Self> {
+    /// `vidimus serve` with the configuration that a `dev` that has ended left in its folder, changed.
+    pub fn serve(self, change: impl FnOnce(&str) -> String) -> Outcome<Self> {
         let dir = self.dir.clone();
         drop(self);
         let file = dir.join("vidimus.toml");
         let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let text = text.replace("sqlite:vidimus.db", database);
-        fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+        fs::write(&file, change(&text)).map_err(|error| format!("{}: {error}", file.display()))?;
         let mut command = Command::new(binary("vidimus"));
         command.args(["serve", "--config"]).arg(file);
         Self::start(command, dir)
