@@ -78,7 +78,7 @@ fn hexadecimal(text: &str) -> Result<Vec<u8>, AdminError> {
             text.chars().take(80).collect::<String>()
         ))
     };
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return Err(wrong());
     }
     (0..text.len())
