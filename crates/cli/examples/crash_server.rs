@@ -240,8 +240,8 @@ impl Store for BombedStore {
         self.inner.account_by_key(directory, thumbprint)
     }
 
-    fn is_account_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.inner.is_account_key(thumbprint)
+    fn accounts_of_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<Vec<AccountId>, StoreError>> {
+        self.inner.accounts_of_key(thumbprint)
     }
 
     fn order(&self, id: OrderId) -> BoxFuture<'_, Result<Option<OrderFacts>, StoreError>> {

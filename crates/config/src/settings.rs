@@ -20,10 +20,10 @@ pub struct Server {
     /// Its key, PKCS#8 PEM.
     #[serde(default = "tls_key")]
     pub tls_key: PathBuf,
-    /// Base of the plain-HTTP URLs (CRL, issuer certificate) that every certificate carries; without it certificates carry none.
+    /// Base of the plain-HTTP URLs (CRL, issuer certificate, OCSP) that every certificate carries; without it certificates carry none and no CRL is published. Certificates keep the URLs that they were issued with, so choose a name that can stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_http: Option<String>,
-    /// Where this server itself answers those URLs; leave it out when another web server does.
+    /// Where this node answers those URLs, plain HTTP; leave it out where another node does, or a proxy in front of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_listen: Option<SocketAddr>,
     /// Networks of proxies in front of this server: what they say of a client's address is believed, nobody else's word.

@@ -51,7 +51,7 @@ fn entry(last: u8) -> RevokedCertificate {
     RevokedCertificate {
         serial: Serial::from_random([last; 19]),
         revoked: now(),
-        reason: (last % 2 == 0).then_some(Reason::KeyCompromise),
+        reason: last.is_multiple_of(2).then_some(Reason::KeyCompromise),
     }
 }
 

@@ -7,7 +7,7 @@ use pkix::extension::{self as ext, Extension, KeyUsage};
 use pkix::key::{KeyBlocklist, KeyPair, SignatureAlgorithm, SubjectPublicKey};
 use pkix::lint::{LintContext, lint};
 use pkix::name::{DistinguishedName, GeneralName};
-use pkix::ocsp::OcspRequest;
+use pkix::ocsp::{self, OcspRequest, OcspResponse, ResponseData, SingleResponse, Status};
 use pkix::{oid, pem};
 
 /// A sequence that is the same in every run (xorshift).
@@ -190,11 +190,41 @@ fn lists_of_revoked_certificates() {
 }
 
 #[test]
-fn questions_about_one_certificate() {
+fn questions_about_one_certificate_and_their_answers() {
     // A request of OpenSSL 3: SHA-1, one certificate, a nonce of 16 octets.
     let request = b"\x30\x76\x30\x74\x30\x4d\x30\x4b\x30\x49\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14aaaaaaaaaaaaaaaaaaaa\
         \x04\x14bbbbbbbbbbbbbbbbbbbb\x02\x10\x1fbbbbbbbbbbbbbbb\xa2\x23\x30\x21\x30\x1f\x06\x09\x2b\x06\x01\x05\x05\x07\x30\x01\x02\x04\x12\x04\x10cccccccccccccccc";
     survives(5000, request, OcspRequest::parse);
+    let key = KeyPair::generate_p256();
+    let at = "2026-03-01T00:00:00Z".parse().unwrap();
+    let statuses = [
+        Status::Good,
+        Status::Revoked {
+            at,
+            reason: Some(Reason::KeyCompromise),
+        },
+    ];
+    let request = OcspRequest::parse(request).unwrap();
+    let data = ResponseData {
+        responder: key.public_key().key_identifier(),
+        produced_at: at,
+        responses: statuses
+            .map(|status| SingleResponse {
+                certificate: request.certificates[0].clone(),
+                status,
+                this_update: at,
+                next_update: at,
+            })
+            .to_vec(),
+        nonce: request.nonce,
+    };
+    let data = data.to_der();
+    let response = ocsp::assemble(&data, key.algorithm(), &key.sign(&data));
+    survives(5000, &response, |der| {
+        let response = OcspResponse::parse(der)?;
+        let _ = (response.verify_signed_by(key.public_key()), format!("{response:?}"));
+        Ok::<_, ocsp::ResponseError>(())
+    });
 }
 
 #[test]

@@ -25,9 +25,9 @@ pub struct CertificateRecord {
     pub to_be_signed: Vec<u8>,
     pub planned: Timestamp,
     pub not_after: Timestamp,
-    /// Salted root over the evidence of every authorization used and of the checks.
     /// What the checks before issuance saw, CAA above all.
     pub checks: Vec<Evidence>,
+    /// Salted root over the evidence of every authorization used and of the checks.
     pub evidence_root: [u8; 32],
     pub salt: [u8; 16],
     pub state: CertificateState,

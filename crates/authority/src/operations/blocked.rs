@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jose::{Jwk, base64url};
-use pkix::{certificate::Serial, key::SubjectPublicKey};
+use pkix::{certificate::TbsCertificate, key::SubjectPublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::Authority;
@@ -25,8 +25,8 @@ struct BlockedKey {
     at: Timestamp,
     /// Of the certificate whose revocation reported it, hexadecimal.
     serial: String,
-    /// SubjectPublicKeyInfo, base64url.
-    spki: String,
+    /// SubjectPublicKeyInfo, base64url, if what was to be signed is ours to read.
+    spki: Option<String>,
 }
 
 const KIND: &str = "blocked-key";
@@ -69,20 +69,16 @@ impl Authority {
     }
 
     /// What blocks the key of a certificate; nothing if it is blocked already.
-    pub(super) async fn block(
-        &self,
-        spki: &[u8],
-        key_sha256: &[u8; 32],
-        serial: &Serial,
-    ) -> Result<Vec<RecordChange>, Failure> {
-        let key = hex(key_sha256);
+    pub(super) async fn block(&self, record: &CertificateRecord) -> Result<Vec<RecordChange>, Failure> {
+        let key = hex(&record.key_sha256);
         if self.store.record(KIND, &key).await?.is_some() {
             return Ok(Vec::new());
         }
+        let tbs = TbsCertificate::from_der(&record.to_be_signed).ok();
         let blocked = BlockedKey {
             at: self.now(),
-            serial: serial.to_string(),
-            spki: base64url::encode(spki),
+            serial: record.serial.to_string(),
+            spki: tbs.map(|tbs| base64url::encode(tbs.public_key.spki_der())),
         };
         Ok(vec![RecordChange::Create(
             Record::new(KIND, key, &blocked).due_at(self.now()),
@@ -93,8 +89,8 @@ impl Authority {
     pub async fn revoke_compromised(&self) -> Result<(), Failure> {
         for record in self.store.due_records(KIND, self.now(), BATCH).await? {
             let blocked: BlockedKey = record.read()?;
-            let all_done = self.revoke_certificates_of(&record.key).await? & self.revoke_account_of(&blocked).await?;
-            if all_done {
+            self.revoke_account_of(&blocked).await?;
+            if self.revoke_certificates_of(&record.key).await? {
                 let done = RecordChange::Update(Record { due: None, ..record });
                 let change = Change::Records {
                     records: vec![done],
@@ -155,23 +151,18 @@ impl Authority {
         Ok(done)
     }
 
-    async fn revoke_account_of(&self, blocked: &BlockedKey) -> Result<bool, Failure> {
-        let spki = base64url::decode(&blocked.spki).unwrap_or_default();
-        // A key that no account can have.
-        let Ok(key) = Jwk::from_spki_der(&spki) else {
-            return Ok(true);
+    /// From there on the gate refuses what the account signs.
+    async fn revoke_account_of(&self, blocked: &BlockedKey) -> Result<(), Failure> {
+        let spki = blocked.spki.as_deref().and_then(|spki| base64url::decode(spki).ok());
+        // There are keys that no account can have.
+        let Some(key) = spki.and_then(|spki| Jwk::from_spki_der(&spki).ok()) else {
+            return Ok(());
         };
-        let account = self
-            .store
-            .account_by_key(&self.policy.directory, key.thumbprint())
-            .await?;
-        match account {
-            Some(account) => {
-                tracing::warn!(account = %account.id, "revoked: its key was reported as compromised");
-                self.revoke_account(account.id).await.map(|_| true)
-            }
-            None => Ok(true),
+        for account in self.store.accounts_of_key(key.thumbprint()).await? {
+            tracing::warn!(%account, "revoked: its key was reported as compromised");
+            self.revoke_account_anywhere(account).await?;
         }
+        Ok(())
     }
 }
 

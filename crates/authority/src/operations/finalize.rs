@@ -112,7 +112,7 @@ impl Authority {
             return Err(Refusal::BadCsr("the CSR's key is known to be compromised; generate another".into()).into());
         }
         if let Ok(jwk) = Jwk::from_spki_der(key.spki_der())
-            && self.store.is_account_key(jwk.thumbprint()).await?
+            && !self.store.accounts_of_key(jwk.thumbprint()).await?.is_empty()
         {
             return Err(Refusal::BadCsr(
                 "the CSR's key is an account key; a certificate needs a key of its own".into(),

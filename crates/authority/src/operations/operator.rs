@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use acme::RevocationReason;
 use jiff::Timestamp;
-use pkix::certificate::{Certificate, Serial};
+use pkix::certificate::Serial;
 
 use super::Authority;
 use crate::{
     Failure, Refusal,
-    model::{Account, AccountId, AccountState, CertificateRecord, CertificateState, RecordChange, Revocation},
+    model::{Account, AccountId, AccountState, CertificateRecord, Revocation},
     ports::{CertificateFilter, Change, Committed, Subject},
 };
 
@@ -39,7 +39,8 @@ impl Authority {
         let mut after = None;
         loop {
             let page = self.choose(chosen, after).await?;
-            let is_last = page.len() < PAGE;
+            // A page may be short because keys were told apart in it.
+            let is_last = page.is_empty() || matches!(chosen, Chosen::Serial(_));
             for record in page {
                 after = Some(record.id);
                 if self.revoke_by_operator(record.clone(), reason, dry_run).await? {
@@ -84,8 +85,7 @@ impl Authority {
         dry_run: bool,
     ) -> Result<bool, Failure> {
         loop {
-            let is_over = record.revoked.is_some() || record.not_after < self.now();
-            if is_over || record.state == CertificateState::Abandoned {
+            if record.revoked.is_some() || record.not_after < self.now() {
                 return Ok(false);
             }
             if dry_run {
@@ -96,7 +96,10 @@ impl Authority {
                 version: record.version,
                 revocation: Revocation { at: self.now(), reason },
             };
-            let blocks = self.blocks(&record, reason).await?;
+            let blocks = match reason {
+                Some(RevocationReason::KeyCompromise) => self.block(&record).await?,
+                _ => Vec::new(),
+            };
             if self.store.commit(revoke.and(blocks)).await? == Committed::Done {
                 self.changes.changed(Subject::Revocations);
                 return Ok(true);
@@ -108,26 +111,16 @@ impl Authority {
         }
     }
 
-    /// INCIDENTS T28: a key that somebody else has gets nothing any more.
-    async fn blocks(
-        &self,
-        record: &CertificateRecord,
-        reason: Option<RevocationReason>,
-    ) -> Result<Vec<RecordChange>, Failure> {
-        let (Some(RevocationReason::KeyCompromise), CertificateState::Issued { certificate }) = (reason, &record.state)
-        else {
-            return Ok(Vec::new());
-        };
-        let certificate = Certificate::parse(certificate)
-            .map_err(|error| Failure::Unavailable(format!("certificate {}: {error}", record.serial)))?;
-        self.block(certificate.spki_der(), &record.key_sha256, &record.serial)
-            .await
-    }
-
     /// RFC 8555 §7.1.2: `revoked`, which is final. Its certificates stay.
     pub async fn revoke_account(&self, id: AccountId) -> Result<Arc<Account>, Failure> {
+        self.account(id).await?;
+        self.revoke_account_anywhere(id).await
+    }
+
+    /// In whatever directory it is.
+    pub(super) async fn revoke_account_anywhere(&self, id: AccountId) -> Result<Arc<Account>, Failure> {
         loop {
-            let account = self.account(id).await?;
+            let account = self.store.account(id).await?.ok_or(Refusal::AccountDoesNotExist)?;
             if account.state != AccountState::Active {
                 return Ok(account);
             }

@@ -37,10 +37,7 @@ impl Authority {
                 revocation: decide(&record, requester, reason, self.now())?,
             };
             let blocks = match reason {
-                Some(RevocationReason::KeyCompromise) => {
-                    self.block(certificate.spki_der(), &record.key_sha256, &record.serial)
-                        .await?
-                }
+                Some(RevocationReason::KeyCompromise) => self.block(&record).await?,
                 _ => Vec::new(),
             };
             if self.store.commit(revoke.and(blocks)).await? == Committed::Done {

@@ -25,8 +25,8 @@ pub trait Store: Send + Sync {
         directory: &'a str,
         thumbprint: Thumbprint,
     ) -> BoxFuture<'a, Result<Option<Arc<Account>>, StoreError>>;
-    /// Whether a key is any account's, in whatever directory.
-    fn is_account_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<bool, StoreError>>;
+    /// The accounts of a key in all directories.
+    fn accounts_of_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<Vec<AccountId>, StoreError>>;
     fn order(&self, id: OrderId) -> BoxFuture<'_, Result<Option<OrderFacts>, StoreError>>;
     fn authorization(&self, id: AuthorizationId) -> BoxFuture<'_, Result<Option<Arc<Authorization>>, StoreError>>;
     fn certificate(&self, id: CertificateId) -> BoxFuture<'_, Result<Option<Arc<CertificateRecord>>, StoreError>>;

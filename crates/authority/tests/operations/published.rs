@@ -246,7 +246,7 @@ async fn t42_a_list_from_a_clock_that_was_ahead_is_replaced_and_loses_nothing() 
     let node_ahead = world.node_with_clock(ahead);
     publish(&world).await;
     let first = list(&world, 0).await;
-    // The node whose clock is wrong is the one that is asked to revoke, as if at a time long after the certificate.
+    // For the node whose clock is wrong the certificate has expired long ago.
     revoke(&world, &owner, &issued, None).await;
     node_ahead.publish_crls().await.unwrap();
     let wrong = node_ahead.crl("issuing", 0).await.unwrap().unwrap();

@@ -206,10 +206,14 @@ impl Store for PostgresStore {
         })
     }
 
-    fn is_account_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<bool, StoreError>> {
+    fn accounts_of_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<Vec<AccountId>, StoreError>> {
         Box::pin(async move {
-            let sql = "SELECT FROM accounts WHERE thumbprint = $1 LIMIT 1";
-            Ok(!self.query(sql, &[&thumbprint.as_ref()]).await?.is_empty())
+            let sql = "SELECT id FROM accounts WHERE thumbprint = $1";
+            let rows = self.query(sql, &[&thumbprint.as_ref()]).await?;
+            Ok(rows
+                .iter()
+                .map(|row| AccountId(row.get::<_, i64>(0).cast_unsigned()))
+                .collect())
         })
     }
 

@@ -217,12 +217,14 @@ impl Store for SqliteStore {
         })
     }
 
-    fn is_account_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<bool, StoreError>> {
+    fn accounts_of_key(&self, thumbprint: Thumbprint) -> BoxFuture<'_, Result<Vec<AccountId>, StoreError>> {
         Box::pin(async move {
             self.health.check()?;
             self.readers.with(|connection| {
-                let mut statement = connection.prepare_cached("SELECT 1 FROM accounts WHERE thumbprint = ?")?;
-                Ok(statement.exists([thumbprint.as_bytes()])?)
+                let mut statement = connection.prepare_cached("SELECT id FROM accounts WHERE thumbprint = ?")?;
+                let ids = statement.query_map([thumbprint.as_bytes()], |row| row.get::<_, i64>(0))?;
+                let ids = ids.map(|id| Ok(AccountId(id?.cast_unsigned())));
+                Ok(ids.collect::<rusqlite::Result<_>>()?)
             })
         })
     }

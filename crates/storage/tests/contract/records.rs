@@ -238,6 +238,8 @@ pub async fn a_key_may_have_one_account_in_each_directory(world: &World) {
     assert_eq!(found("default").await, Some(first.id));
     assert_eq!(found("other").await, Some(second.id));
     assert_eq!(found("third").await, None);
-    assert!(store.is_account_key(thumbprint).await.unwrap());
-    assert!(!store.is_account_key(account(0).key.thumbprint()).await.unwrap());
+    let mut all = store.accounts_of_key(thumbprint).await.unwrap();
+    all.sort();
+    assert_eq!(all, [first.id, second.id]);
+    assert_eq!(store.accounts_of_key(account(0).key.thumbprint()).await.unwrap(), []);
 }
