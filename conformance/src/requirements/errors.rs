@@ -10,6 +10,7 @@ crate::tests! {
     "8555-6.7-2" => every_problem_type_was_a_registered_one, last;
     "8555-6.7-5" => no_problem_named_an_identifier_at_its_top, last;
     "8555-6.7-4", "8555-6.7-5" => several_bad_identifiers_are_named_in_subproblems;
+    "8555-6.7-4" => every_subproblem_is_a_problem;
     "0.1-8" => every_retry_after_was_a_number_of_seconds, last;
     "T31" => nothing_was_answered_with_a_server_error, last;
 }
@@ -86,6 +87,32 @@ async fn several_bad_identifiers_are_named_in_subproblems(world: &World) -> Outc
     ensure!(
         named == [json!(one), json!(other)],
         "the subproblems name {named:?}: {problem}"
+    );
+    Ok(())
+}
+
+async fn every_subproblem_is_a_problem(world: &World) -> Outcome {
+    let account = world.account().await?;
+    // Of different types, so that none stands for all.
+    let bad = [
+        json!({ "type": "dns", "value": "bad_name.example" }),
+        json!({ "type": "x-unknown", "value": "a" }),
+    ];
+    let good = json!({ "type": "dns", "value": world.name("good") });
+    let request = json!({ "identifiers": [bad[0], good, bad[1]] });
+    let answer = world.post(&account, &world.resource("newOrder")?, &request).await?;
+    let problem = answer.refused(&["malformed", "rejectedIdentifier", "compound", "unsupportedIdentifier"])?;
+    let subproblems = problem["subproblems"].as_array().cloned().unwrap_or_default();
+    let named: Vec<_> = subproblems.iter().map(|sub| sub["identifier"].clone()).collect();
+    ensure!(named == bad, "the subproblems name {named:?}: {problem}");
+    for sub in &subproblems {
+        let said = |member: &str| sub[member].as_str().is_some_and(|text| !text.is_empty());
+        ensure!(said("type") && said("detail"), "a subproblem is {sub}");
+    }
+    ensure!(
+        subproblems[1]["type"] == format!("{NAMESPACE}unsupportedIdentifier"),
+        "an unknown type of identifier is {}",
+        subproblems[1]
     );
     Ok(())
 }
