@@ -59,7 +59,7 @@ async fn a_server_with_everything_configured_meets_every_requirement() {
     let server = authority.serve();
     let options = Options {
         external_key: Some(key),
-        ..authority.options(&server)
+        ..authority.provable(&server)
     };
     let report = running::report(options).await;
     assert!(report.failed().is_empty(), "{}", report.summary());
@@ -70,7 +70,10 @@ async fn a_server_with_everything_configured_meets_every_requirement() {
 #[tokio::test]
 async fn keys_bind_as_many_accounts_as_they_are_for() {
     let authority = Authority::new().await;
-    let (any, one) = (authority.hand_out("any", None).await, authority.hand_out("one", Some(1)).await);
+    let (any, one) = (
+        authority.hand_out("any", None).await,
+        authority.hand_out("one", Some(1)).await,
+    );
     authority.set("acme", "external_accounts", "optional");
     let server = authority.serve();
     let optional = ["2", "3", "4", "5", "6", "7", "9"].map(|number| format!("8555-7.3.4-{number}"));
@@ -109,7 +112,7 @@ async fn an_account_orders_again_when_a_person_has_agreed_to_the_new_terms() {
     assert!(report.failed().is_empty(), "{}", report.summary());
     passed(&report, &["8555-7.3.3-1"]);
 
-    let world = World::open(authority.options(&server)).await.unwrap();
+    let world = World::open(authority.provable(&server)).await.unwrap();
     // What was ordered under the old terms is not held back.
     let ready = world.make_ready(&account, before).await.unwrap();
     assert_eq!(ready.status(), "ready");
@@ -118,11 +121,24 @@ async fn an_account_orders_again_when_a_person_has_agreed_to_the_new_terms() {
     let refused = world.post(&account, &order, &request).await.unwrap();
     let page = refused.problem().unwrap()["instance"].as_str().unwrap().to_owned();
     let shown = world.get(http::Method::GET, &page).await.unwrap().expect(200).unwrap();
-    assert!(shown.excerpt().contains("https://ca.example/terms/2"), "{}", shown.excerpt());
+    assert!(
+        shown.excerpt().contains("https://ca.example/terms/2"),
+        "{}",
+        shown.excerpt()
+    );
     let refused = world.post(&account, &order, &request).await.unwrap();
-    assert_eq!(refused.kind(), "userActionRequired", "looking at the page agrees to nothing");
+    assert_eq!(
+        refused.kind(),
+        "userActionRequired",
+        "looking at the page agrees to nothing"
+    );
     world.get(http::Method::POST, &page).await.unwrap().expect(200).unwrap();
-    world.post(&account, &order, &request).await.unwrap().expect(201).unwrap();
+    world
+        .post(&account, &order, &request)
+        .await
+        .unwrap()
+        .expect(201)
+        .unwrap();
     // A new account agrees to what is there now.
     let other = world.account_of(new_key().unwrap()).await.unwrap();
     world.order(&other, &[&world.name("other")]).await.unwrap();
@@ -231,12 +247,18 @@ impl Authority {
         Server::start(command, &["ready"])
     }
 
+    /// For a suite that proves nothing.
     fn options(&self, server: &Server) -> Options {
+        Options::new(server.line("ready"), self.file("root.pem"))
+    }
+
+    /// For a suite that answers validations; one at a time, for there is one port each.
+    fn provable(&self, server: &Server) -> Options {
         Options {
             http_port: Some(self.http_port),
             tls_port: Some(self.tls_port),
             challtestsrv: self.dns.control_addr.map(|addr| format!("http://{addr}")),
-            ..Options::new(server.line("ready"), self.file("root.pem"))
+            ..self.options(server)
         }
     }
 }

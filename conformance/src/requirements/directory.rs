@@ -82,12 +82,14 @@ async fn the_directory_has_meta(world: &World) -> Outcome {
     for url in ["termsOfService", "website"] {
         let member = meta.get(url);
         ensure!(
-            member.is_none_or(|url| url.as_str().is_some_and(|url| url.contains("://"))),
+            member.is_none_or(|url| url.as_str().is_some_and(|url| url.contains(':'))),
             "{url} is {member:?}"
         );
     }
     if let Some(identities) = meta.get("caaIdentities") {
-        let named = identities.as_array().is_some_and(|all| all.iter().all(|one| one.is_string()));
+        let named = identities
+            .as_array()
+            .is_some_and(|all| all.iter().all(|one| one.is_string()));
         ensure!(named, "caaIdentities is {identities}");
     }
     let required = meta.get("externalAccountRequired");

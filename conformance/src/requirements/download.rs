@@ -144,11 +144,7 @@ async fn a_single_certificate_leads_up_to_its_issuer(world: &World) -> Outcome {
         };
         ensure!(chain.len() < 16, "the way up has no end");
         answer = read_as(world, &account, next, single).await?.expect(200)?;
-        ensure!(
-            answer.content_type() == single,
-            "{next} is {:?}",
-            answer.content_type()
-        );
+        ensure!(answer.content_type() == single, "{next} is {:?}", answer.content_type());
         let stranger = world.account().await?;
         let theirs = world.read(&stranger, next).await?;
         // An issuer's certificate is no secret.
@@ -183,7 +179,13 @@ async fn other_forms_have_the_same_certificates(world: &World) -> Outcome {
         }
         seen += 1;
     }
-    let answer = read_as(world, &account, &issued.url, "application/pem-certificate-chain, */*;q=0.1").await?;
+    let answer = read_as(
+        world,
+        &account,
+        &issued.url,
+        "application/pem-certificate-chain, */*;q=0.1",
+    )
+    .await?;
     ensure!(
         answer.expect(200)?.content_type() == acme::PEM_CHAIN,
         "the default format is not given to whoever asks for it"

@@ -42,7 +42,13 @@ async fn ask(world: &World, key: &SigningKey, binding: Option<Value>) -> Outcome
 async fn refused(world: &World, key: &SigningKey, binding: Value, what: &str) -> Outcome {
     let answer = ask(world, key, Some(binding)).await?;
     ensure!(!answer.is_success(), "a binding with {what} gets an account");
-    answer.refused(&["malformed", "unauthorized", "badSignatureAlgorithm", "externalAccountRequired"])?;
+    answer.refused(&[
+        "malformed",
+        "unauthorized",
+        "badPublicKey",
+        "badSignatureAlgorithm",
+        "externalAccountRequired",
+    ])?;
     let exists = world.new_account(key, json!({ "onlyReturnExisting": true })).await?;
     exists.refused(&["accountDoesNotExist"]).map(drop)
 }
@@ -75,7 +81,10 @@ async fn a_binding_with_another_header_is_refused(world: &World) -> Outcome {
         ("an empty nonce", right()?.with("nonce", "")),
         ("no key id", right()?.without("kid")),
         ("a key id that is no text", right()?.with("kid", 1)),
-        ("jwk for a key id", right()?.without("kid").with("jwk", message::jwk(&key))),
+        (
+            "jwk for a key id",
+            right()?.without("kid").with("jwk", message::jwk(&key)),
+        ),
         ("another url", right()?.with("url", order)),
         ("a longer url", right()?.with("url", format!("{url}/"))),
         ("no url", right()?.without("url")),
@@ -92,7 +101,10 @@ async fn a_binding_with_another_header_is_refused(world: &World) -> Outcome {
     let signed = right()?.with("alg", "ES256").sign(&key);
     refused(world, &key, signed.json(), "a signature for a MAC").await?;
     // It was right but for these.
-    ask(world, &key, Some(world.binding(&key)?)).await?.expect(201).map(drop)
+    ask(world, &key, Some(world.binding(&key)?))
+        .await?
+        .expect(201)
+        .map(drop)
 }
 
 async fn a_binding_that_is_no_flattened_jws_is_refused(world: &World) -> Outcome {
@@ -111,7 +123,10 @@ async fn a_binding_that_is_no_flattened_jws_is_refused(world: &World) -> Outcome
         ("an empty object", json!({})),
         ("text", json!("binding")),
         ("the compact serialization", json!(compact)),
-        ("the general serialization", json!({ "payload": payload, "signatures": [one] })),
+        (
+            "the general serialization",
+            json!({ "payload": payload, "signatures": [one] }),
+        ),
         ("an array", json!([signed.json()])),
         ("a number", json!(1)),
         ("an unprotected header", unprotected),
@@ -161,7 +176,9 @@ async fn a_binding_that_the_key_did_not_make_is_refused(world: &World) -> Outcom
     short.signature = base64url::encode(&base64url::decode(&short.signature)?[..16]);
     let mut empty = by(&external.key);
     empty.signature.clear();
-    let unknown = world.binding_message(&key)?.with("kid", format!("{}-unknown", external.kid));
+    let unknown = world
+        .binding_message(&key)?
+        .with("kid", format!("{}-unknown", external.kid));
     for (what, binding) in [
         ("a MAC of another key", by(&[7; 32])),
         ("a MAC of the empty key", by(&[])),
@@ -206,7 +223,13 @@ async fn a_right_binding_is_shown_as_it_was_sent(world: &World) -> Outcome {
 async fn a_binding_that_was_not_verified_is_not_shown(world: &World) -> Outcome {
     let key = new_key()?;
     let url = world.resource("newAccount")?;
-    let mut message = Message::new(&key, Some("nobody"), "", &url, message::jwk(&key).to_string().as_bytes());
+    let mut message = Message::new(
+        &key,
+        Some("nobody"),
+        "",
+        &url,
+        message::jwk(&key).to_string().as_bytes(),
+    );
     message = message.without("nonce").with("alg", "HS256");
     let binding = message.mac(hmac::HMAC_SHA256, &[7; 32]).json();
     let answer = ask(world, &key, Some(binding)).await?;

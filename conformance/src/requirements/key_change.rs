@@ -50,9 +50,9 @@ async fn a_new_key_takes_the_place_of_the_old_one(world: &World) -> Outcome {
     let mut account = world.account().await?;
     let contact = json!({ "contact": ["mailto:key@conformance.example"] });
     world.post(&account, &account.url, &contact).await?.expect(200)?;
-    let before = world.read_json(&account, &account.url).await?;
+    let before = without_key(world.read_json(&account, &account.url).await?);
     let old = roll(world, &mut account, new_key()?).await?;
-    let after = world.read_json(&account, &account.url).await?;
+    let after = without_key(world.read_json(&account, &account.url).await?);
     ensure!(after == before, "the account was {before} and is {after}");
     ensure!(
         !opens(world, &old, &account.url).await?,
@@ -66,6 +66,14 @@ async fn a_new_key_takes_the_place_of_the_old_one(world: &World) -> Outcome {
     let found = account_of(world, &old).await?;
     ensure!(found.is_none(), "newAccount with the old key finds {found:?}");
     Ok(())
+}
+
+/// Some servers show the key.
+fn without_key(mut object: Value) -> Value {
+    if let Some(members) = object.as_object_mut() {
+        members.remove("key");
+    }
+    object
 }
 
 async fn an_account_can_change_to_a_key_of_every_usual_algorithm(world: &World) -> Outcome {

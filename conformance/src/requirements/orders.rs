@@ -77,6 +77,7 @@ async fn identifiers_that_are_no_list_of_types_and_values_are_malformed(world: &
         json!([{ "type": 1, "value": name }]),
         json!([{ "type": "dns", "value": [name] }]),
         json!([{ "type": "dns", "value": name }, null]),
+        json!([["dns", name]]),
     ] {
         let request = json!({ "identifiers": identifiers });
         let answer = world.post(&account, &world.resource("newOrder")?, &request).await?;

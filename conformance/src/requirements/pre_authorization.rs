@@ -2,12 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    World, ensure, not_applicable,
-    answer::Answer,
-    test::Outcome,
-    world::Account,
-};
+use crate::{World, answer::Answer, ensure, not_applicable, test::Outcome, world::Account};
 
 crate::tests! {
     "8555-7.4.1-1" => new_authz_gives_an_authorization_that_can_be_answered;
@@ -62,7 +57,13 @@ async fn a_wildcard_is_not_authorized_ahead(world: &World) -> Outcome {
 
 async fn what_cannot_be_authorized_is_refused_with_a_reason(world: &World) -> Outcome {
     let account = world.account().await?;
-    for name in ["", "a..example.org", "under_score.example.org", "192.0.2.1", "example.org."] {
+    for name in [
+        "",
+        "a..example.org",
+        "under_score.example.org",
+        "192.0.2.1",
+        "example.org.",
+    ] {
         let answer = ask(world, &account, name).await?;
         ensure!(!answer.is_success(), "{name:?} is authorized ahead");
         answer.refused(&["malformed", "rejectedIdentifier", "unsupportedIdentifier"])?;
@@ -72,6 +73,7 @@ async fn what_cannot_be_authorized_is_refused_with_a_reason(world: &World) -> Ou
         (json!({}), "malformed"),
         (json!({ "identifier": [] }), "malformed"),
         (json!({ "identifier": "www.example.org" }), "malformed"),
+        (json!({ "identifier": ["dns", world.name("ahead")] }), "malformed"),
         (json!({ "identifier": { "type": "dns" } }), "malformed"),
         (
             json!({ "identifiers": [{ "type": "dns", "value": world.name("ahead") }] }),
@@ -100,7 +102,11 @@ async fn an_order_shows_what_was_authorized_ahead(world: &World) -> Outcome {
         "the order does not have {ahead}: {}",
         order.body
     );
-    ensure!(order.status() == "pending", "one name is not proved, and the order is {}", order.body);
+    ensure!(
+        order.status() == "pending",
+        "one name is not proved, and the order is {}",
+        order.body
+    );
     ensure!(
         order.body["identifiers"] == json!([{ "type": "dns", "value": name }, { "type": "dns", "value": other }]),
         "the identifiers are {}",
@@ -108,7 +114,11 @@ async fn an_order_shows_what_was_authorized_ahead(world: &World) -> Outcome {
     );
     let order = world.order(&account, &[&name]).await?;
     ensure!(order.authorizations() == [ahead], "the order is {}", order.body);
-    ensure!(order.status() == "ready", "all is proved, and the order is {}", order.body);
+    ensure!(
+        order.status() == "ready",
+        "all is proved, and the order is {}",
+        order.body
+    );
     Ok(())
 }
 

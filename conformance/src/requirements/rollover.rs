@@ -74,7 +74,10 @@ async fn the_outer_request_is_signed_by_the_key_of_the_account(world: &World) ->
         ("the outer signature of the new key", by(&new, Some(&*account.url))),
         ("the new key in the outer header", by(&new, None)),
         ("the old key in the outer header", by(&account.key, None)),
-        ("the outer signature of another account", by(&other.key, Some(&*other.url))),
+        (
+            "the outer signature of another account",
+            by(&other.key, Some(&*other.url)),
+        ),
         (
             "the outer signature of another account's key",
             by(&other.key, Some(&*account.url)),
@@ -109,9 +112,15 @@ async fn a_payload_that_is_no_flattened_jws_is_malformed(world: &World) -> Outco
         ("no JSON", "inner".into()),
         ("the compact serialization", compact.clone()),
         ("the compact serialization in JSON", json!(compact).to_string()),
-        ("the general serialization", json!({ "payload": payload, "signatures": [one] }).to_string()),
+        (
+            "the general serialization",
+            json!({ "payload": payload, "signatures": [one] }).to_string(),
+        ),
         ("an unprotected header", unprotected.to_string()),
-        ("no signature", json!({ "protected": protected, "payload": payload }).to_string()),
+        (
+            "no signature",
+            json!({ "protected": protected, "payload": payload }).to_string(),
+        ),
         ("no JWS at all", plain.to_string()),
     ] {
         let answer = world.post_bytes(&account, &url, payload.as_bytes()).await?;
@@ -130,14 +139,20 @@ async fn the_inner_header_has_the_new_key_the_same_url_and_nothing_else(world: &
     for (what, message) in [
         ("a nonce in the inner header", right()?.with("nonce", nonce)),
         ("an empty nonce in the inner header", right()?.with("nonce", "")),
-        ("kid beside jwk in the inner header", right()?.with("kid", account.url.clone())),
+        (
+            "kid beside jwk in the inner header",
+            right()?.with("kid", account.url.clone()),
+        ),
         (
             "kid for jwk in the inner header",
             right()?.without("jwk").with("kid", account.url.clone()),
         ),
         ("no key in the inner header", right()?.without("jwk")),
         ("another url in the inner header", right()?.with("url", newly)),
-        ("a longer url in the inner header", right()?.with("url", format!("{url}/"))),
+        (
+            "a longer url in the inner header",
+            right()?.with("url", format!("{url}/")),
+        ),
         ("no url in the inner header", right()?.without("url")),
         ("no algorithm in the inner header", right()?.without("alg")),
         ("another algorithm in the inner header", right()?.with("alg", "ES384")),
@@ -155,7 +170,10 @@ async fn the_inner_header_has_the_new_key_the_same_url_and_nothing_else(world: &
         nothing_changed(world, &account, answer, what).await?;
     }
     // It was right but for these.
-    change(world, &account, &right()?.sign(&new)).await?.expect(200).map(drop)
+    change(world, &account, &right()?.sign(&new))
+        .await?
+        .expect(200)
+        .map(drop)
 }
 
 fn with_private_part(key: &SigningKey) -> Value {
@@ -197,7 +215,10 @@ async fn the_inner_payload_names_this_account_and_its_key(world: &World) -> Outc
     let url = &account.url;
     for (what, payload) in [
         ("another account", json!({ "account": other.url, "oldKey": old })),
-        ("a longer account URL", json!({ "account": format!("{url}/"), "oldKey": old })),
+        (
+            "a longer account URL",
+            json!({ "account": format!("{url}/"), "oldKey": old }),
+        ),
         ("an account that is no text", json!({ "account": [url], "oldKey": old })),
         ("no account", json!({ "oldKey": old })),
         (
@@ -240,7 +261,10 @@ async fn the_old_key_may_be_written_in_any_sequence(world: &World) -> Outcome {
         json!(account.url)
     );
     message.payload = payload.into_bytes();
-    change(world, &account, &message.sign(&new)).await?.expect(200).map(drop)
+    change(world, &account, &message.sign(&new))
+        .await?
+        .expect(200)
+        .map(drop)
 }
 
 async fn a_weak_or_foreign_key_is_nothing_to_change_to(world: &World) -> Outcome {

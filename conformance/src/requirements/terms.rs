@@ -33,7 +33,10 @@ async fn an_account_that_agreed_to_other_terms_is_sent_to_the_page_where_to_agre
     };
     ensure!(page.starts_with("https://"), "the page to agree on is {page:?}");
     // Nothing is agreed to by asking again or by a member that is not for that.
-    world.new_account(&account.key, json!({ "termsOfServiceAgreed": true })).await?.expect(200)?;
+    world
+        .new_account(&account.key, json!({ "termsOfServiceAgreed": true }))
+        .await?
+        .expect(200)?;
     let again = world.post(&account, &world.resource("newOrder")?, &request).await?;
     again.refused_with(403, &["userActionRequired"])?;
     world.read(&account, &account.url).await?.expect(200).map(drop)
