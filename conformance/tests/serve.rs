@@ -4,16 +4,11 @@ mod running;
 
 use std::{fs, path::PathBuf, process::Command};
 
-use authority::{
-    operations::ExternalKey as HandedOut,
-    ports::{Change, Committed},
-};
 use conformance::{
     Options, Report, World,
     report::Standing,
     world::{ExternalKey, new_key},
 };
-use jiff::Timestamp;
 use pkix::{
     certificate::{Certificate, Serial, TbsCertificate, assemble},
     extension,
@@ -42,23 +37,26 @@ const CONFIGURED: &[&str] = &[
     "8555-7.4.1-2",
     "8555-7.4.1-3",
     "8555-7.4.2-2",
+    "8555-7.6-11",
 ];
 
-/// External accounts, terms, alternate chains, proofs that count again.
+/// External accounts, terms, alternate chains, proofs that count again, lists of what is revoked.
 #[tokio::test]
 async fn a_server_with_everything_configured_meets_every_requirement() {
     let authority = Authority::new().await;
-    let key = authority.hand_out("conformance", None).await;
     authority.set("acme", "external_accounts", "required");
     authority.set("acme", "terms_of_service", "https://ca.example/terms/1");
     authority.set("acme", "website", "https://ca.example/");
     authority.set("acme", "caa_identities", vec!["ca.example"]);
     authority.set("acme", "reuse_authorizations", "1d");
+    let public = format!("127.0.0.1:{}", free_port());
+    authority.set("server", "public_http", format!("http://{public}"));
+    authority.set("server", "public_listen", public);
     fs::write(authority.file("other.pem"), cross_certificate(&authority)).unwrap();
     authority.set("issuer.issuing", "alternates", vec!["other.pem"]);
     let server = authority.serve();
     let options = Options {
-        external_key: Some(key),
+        external_key: Some(authority.hand_out("conformance", 0)),
         ..authority.provable(&server)
     };
     let report = running::report(options).await;
@@ -70,12 +68,9 @@ async fn a_server_with_everything_configured_meets_every_requirement() {
 #[tokio::test]
 async fn keys_bind_as_many_accounts_as_they_are_for() {
     let authority = Authority::new().await;
-    let (any, one) = (
-        authority.hand_out("any", None).await,
-        authority.hand_out("one", Some(1)).await,
-    );
     authority.set("acme", "external_accounts", "optional");
     let server = authority.serve();
+    let (any, one) = (authority.hand_out("any", 0), authority.hand_out("one", 1));
     let optional = ["2", "3", "4", "5", "6", "7", "9"].map(|number| format!("8555-7.3.4-{number}"));
     for (key, only) in [(any, &optional[..]), (one, &["8555-7.3.4-8".to_owned()])] {
         let options = Options {
@@ -162,6 +157,28 @@ async fn new_authz_is_offered_where_it_is_configured_and_where_it_counts() {
     }
 }
 
+// 8555-6.6-1
+#[tokio::test]
+async fn too_many_accounts_from_one_address_are_told_when_to_come_back() {
+    let authority = Authority::new().await;
+    authority.set("acme", "limits", "public");
+    authority.set("acme", "limits_help", "https://ca.example/limits");
+    let server = authority.serve();
+    let world = World::open(authority.options(&server)).await.unwrap();
+    let request = json!({ "termsOfServiceAgreed": true });
+    let mut answer = world.new_account(&new_key().unwrap(), request.clone()).await.unwrap();
+    let mut made = 0;
+    while answer.status == 201 && made < 100 {
+        made += 1;
+        answer = world.new_account(&new_key().unwrap(), request.clone()).await.unwrap();
+    }
+    answer.refused_with(429, &["rateLimited"]).unwrap();
+    assert_eq!(made, 10);
+    let after: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=3 * 3600).contains(&after), "{after}");
+    assert_eq!(answer.links("help"), ["https://ca.example/limits"]);
+}
+
 fn passed(report: &Report, ids: &[&str]) {
     for id in ids {
         assert_eq!(report.standing(id), Standing::Pass, "{id}\n{}", report.summary());
@@ -191,7 +208,7 @@ impl Authority {
             .output()
             .unwrap();
         assert!(made.status.success(), "{made:?}");
-        authority.set("admin", "listen", "127.0.0.1:0");
+        authority.set("admin", "listen", format!("127.0.0.1:{}", free_port()));
         authority.set("validation", "http_port", i64::from(authority.http_port));
         authority.set("validation", "tls_port", i64::from(authority.tls_port));
         authority.set("validation", "resolvers", vec![authority.dns.dns_addr.to_string()]);
@@ -215,29 +232,28 @@ impl Authority {
         fs::write(file, config.to_string()).unwrap();
     }
 
-    /// A MAC key for so many accounts. The server must not run.
-    async fn hand_out(&self, kid: &str, uses: Option<u32>) -> ExternalKey {
-        let octets = kid.repeat(8).into_bytes();
-        let content = HandedOut {
-            mac_key: jose::base64url::encode(&octets),
-            label: None,
-            created: Timestamp::UNIX_EPOCH,
-            expires: None,
-            uses,
-            accounts: Vec::new(),
-            revoked: false,
-        };
-        let url = format!("sqlite:{}", self.file("vidimus.db").display());
-        let store = storage::open(&url, Box::new(|why| panic!("{why}"))).await.unwrap();
-        let change = Change::Records {
-            records: vec![content.record("default", kid)],
-            with: None,
-        };
-        assert_eq!(store.commit(change).await.unwrap(), Committed::Done);
-        store.close().await;
+    /// A MAC key for so many accounts, 0 for any number, from the server that runs.
+    fn hand_out(&self, kid: &str, uses: u32) -> ExternalKey {
+        let added = Command::new(workspace_target().vidimus())
+            .args([
+                "ca",
+                "eab",
+                "add",
+                "--json",
+                "--kid",
+                kid,
+                "--uses",
+                &uses.to_string(),
+                "--config",
+            ])
+            .arg(self.file("vidimus.toml"))
+            .output()
+            .unwrap();
+        assert!(added.status.success(), "{added:?}");
+        let added: serde_json::Value = serde_json::from_slice(&added.stdout).unwrap();
         ExternalKey {
             kid: kid.to_owned(),
-            key: octets,
+            key: jose::base64url::decode(added["mac_key"].as_str().unwrap()).unwrap(),
         }
     }
 

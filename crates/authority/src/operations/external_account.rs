@@ -43,13 +43,6 @@ pub struct ExternalKey {
     pub revoked: bool,
 }
 
-impl ExternalKey {
-    /// Where a directory looks for it.
-    pub fn record(&self, directory: &str, kid: &str) -> RecordChange {
-        RecordChange::Create(Record::new(KIND, record_key(directory, kid), self))
-    }
-}
-
 /// INCIDENTS T43: the key stays out of logs.
 impl std::fmt::Debug for ExternalKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -133,7 +126,7 @@ impl Authority {
             let why = format!("{kid:?} is no key id: 1 to {LONGEST_KID} printable ASCII characters without spaces");
             return Err(Refusal::Malformed(why).into());
         }
-        let create = key.record(&self.policy.directory, kid);
+        let create = RecordChange::Create(Record::new(KIND, self.record_key(kid), key));
         let change = Change::Records {
             records: vec![create],
             with: None,
@@ -182,12 +175,8 @@ impl Authority {
     }
 
     fn record_key(&self, kid: &str) -> String {
-        record_key(&self.policy.directory, kid)
+        format!("{}/{kid}", self.policy.directory)
     }
-}
-
-fn record_key(directory: &str, kid: &str) -> String {
-    format!("{directory}/{kid}")
 }
 
 const KIND: &str = "eab";
