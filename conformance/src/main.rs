@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::Parser;
-use conformance::Options;
+use conformance::{Options, world::ExternalKey};
 
 /// Tries an ACME server against what is required of it, and reports per requirement.
 #[derive(Parser)]
@@ -57,6 +57,15 @@ struct Arguments {
     /// Leave out the test with this sentence, which brings the server down
     #[arg(long)]
     skip: Vec<String>,
+    /// The name of a MAC key that may bind any number of accounts
+    #[arg(long, requires = "eab_key")]
+    eab_kid: Option<String>,
+    /// That key, base64url
+    #[arg(long, requires = "eab_kid")]
+    eab_key: Option<String>,
+    /// The key, PKCS#8 PEM, of an account that agreed to terms which have changed since
+    #[arg(long)]
+    outdated_account: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -72,6 +81,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<bool, String> {
+    let external_key = match (arguments.eab_kid, arguments.eab_key) {
+        (Some(kid), Some(key)) => {
+            let key = jose::base64url::decode(&key).map_err(|error| format!("--eab-key: {error}"))?;
+            Some(ExternalKey { kid, key })
+        }
+        _ => None,
+    };
     let options = Options {
         directory: arguments.directory,
         ca_bundle: arguments.ca_bundle,
@@ -84,6 +100,8 @@ async fn run(arguments: Arguments) -> Result<bool, String> {
         parallel: arguments.parallel,
         pause: Duration::from_millis(arguments.pause),
         skip: arguments.skip,
+        external_key,
+        outdated_account: arguments.outdated_account,
     };
     let report = conformance::run(options, &arguments.only)
         .await

@@ -1,5 +1,6 @@
 //! Signed requests that may be wrong in any way (RFC 8555 §6.2).
 
+use aws_lc_rs::hmac;
 use jose::{SigningKey, base64url};
 use serde_json::{Map, Value, json};
 
@@ -39,6 +40,19 @@ impl Message {
 
     pub fn sign(&self, key: &SigningKey) -> Flattened {
         sign_text(&Value::Object(self.header.clone()).to_string(), &self.payload, key)
+    }
+
+    /// Authenticates it with a shared key, whatever `alg` says (RFC 8555 §7.3.4).
+    pub fn mac(&self, algorithm: hmac::Algorithm, key: &[u8]) -> Flattened {
+        let protected = base64url::encode(Value::Object(self.header.clone()).to_string());
+        let payload = base64url::encode(&self.payload);
+        let key = hmac::Key::new(algorithm, key);
+        let signature = base64url::encode(hmac::sign(&key, format!("{protected}.{payload}").as_bytes()));
+        Flattened {
+            protected,
+            payload,
+            signature,
+        }
     }
 }
 

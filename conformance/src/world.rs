@@ -1,10 +1,11 @@
 //! What a test has: a directory, a speaker, and the subscriber's side of validation.
 
+mod binding;
 mod course;
 mod subscriber;
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::{
         Mutex, PoisonError,
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use http::{Method, Request, header};
 use serde_json::Value;
 
+pub use self::binding::ExternalKey;
 pub use self::course::{Challenge, Issued, Order, find_challenge, poll};
 pub use self::subscriber::{Account, Signer, new_key};
 
@@ -50,6 +52,31 @@ pub struct Options {
     pub pause: Duration,
     /// Sentences of tests that are left out, for servers that they bring down.
     pub skip: Vec<String>,
+    /// What the operator handed out for binding accounts.
+    pub external_key: Option<ExternalKey>,
+    /// PKCS#8 PEM: the key of an account that agreed to terms which have changed since.
+    pub outdated_account: Option<PathBuf>,
+}
+
+impl Options {
+    /// No more than every server has.
+    pub fn new(directory: impl Into<String>, ca_bundle: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            ca_bundle: ca_bundle.into(),
+            http_port: None,
+            tls_port: None,
+            responder: Ipv4Addr::LOCALHOST.into(),
+            challtestsrv: None,
+            domain: "conformance.example".into(),
+            certificates: None,
+            parallel: 8,
+            pause: Duration::ZERO,
+            skip: Vec::new(),
+            external_key: None,
+            outdated_account: None,
+        }
+    }
 }
 
 pub struct World {

@@ -4,7 +4,7 @@ mod running;
 
 use std::{collections::BTreeSet, fs, process::Command, time::Duration};
 
-use conformance::Report;
+use conformance::{Report, world::ExternalKey};
 use pkix::{
     certificate::{Serial, TbsCertificate, assemble},
     extension,
@@ -16,6 +16,7 @@ use running::{Server, free_port, report, workspace_target};
 use testbed::dns::Dns;
 
 const PEBBLE: &str = "/usr/bin/pebble";
+const MAC_KEY: &[u8; 32] = b"what an operator would hand out.";
 
 /// A response to an authorization that was given up is validated all the same, and then two locks wait for each other.
 const SKIPPED: [&str; 1] = ["a pending authorization can be given up and not taken back"];
@@ -70,6 +71,7 @@ async fn run() -> Report {
         "tlsPort": tls_port,
         "ocspResponderURL": "",
         "externalAccountBindingRequired": false,
+        "externalAccountMACKeys": { "conformance": jose::base64url::encode(MAC_KEY) },
     }});
     fs::write(path("pebble.json"), config.to_string()).unwrap();
     let mut command = Command::new(PEBBLE);
@@ -83,17 +85,17 @@ async fn run() -> Report {
     let _pebble = Server::start(command, &[]);
     listens(listen).await;
     report(conformance::Options {
-        directory: format!("https://localhost:{listen}/dir"),
-        ca_bundle: path("root.pem"),
         http_port: Some(http_port),
         tls_port: Some(tls_port),
-        responder: [127, 0, 0, 1].into(),
         challtestsrv: dns.control_addr.map(|addr| format!("http://{addr}")),
-        domain: "conformance.example".into(),
-        certificates: None,
         parallel: 1,
         pause: Duration::from_millis(100),
         skip: SKIPPED.map(str::to_owned).to_vec(),
+        external_key: Some(ExternalKey {
+            kid: "conformance".into(),
+            key: MAC_KEY.to_vec(),
+        }),
+        ..conformance::Options::new(format!("https://localhost:{listen}/dir"), path("root.pem"))
     })
     .await
 }

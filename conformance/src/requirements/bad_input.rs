@@ -128,8 +128,8 @@ async fn payloads_of_every_shape_are_refused_clearly(world: &World) -> Outcome {
     let order = world.order(&account, &[&world.name("shape")]).await?;
     let mut urls = vec![order.url.clone(), order.finalize()?.to_owned(), account.url.clone()];
     urls.extend(order.authorizations());
-    for key in ["newOrder", "revokeCert", "newNonce"] {
-        urls.push(world.resource(key)?);
+    for key in ["newOrder", "revokeCert", "newNonce", "keyChange", "newAuthz"] {
+        urls.extend(world.directory[key].as_str().map(str::to_owned));
     }
     for url in urls {
         for payload in [

@@ -11,7 +11,7 @@ crate::tests! {
     "8555-7.1-2" => new_authz_is_there_only_where_it_is_offered;
     "8555-7.1-3" => every_answer_but_the_directory_linked_to_it, last;
     "8555-7.1-4" => a_challenge_links_to_its_authorization;
-    "0.1-11" => the_directory_has_meta;
+    "0.1-11", "8555-7.1-5" => the_directory_has_meta;
 }
 
 async fn the_directory_has_every_required_resource(world: &World) -> Outcome {
@@ -77,10 +77,25 @@ async fn a_challenge_links_to_its_authorization(world: &World) -> Outcome {
 }
 
 async fn the_directory_has_meta(world: &World) -> Outcome {
+    let meta = &world.directory["meta"];
+    ensure!(meta.is_object(), "meta is {meta}");
+    for url in ["termsOfService", "website"] {
+        let member = meta.get(url);
+        ensure!(
+            member.is_none_or(|url| url.as_str().is_some_and(|url| url.contains(':'))),
+            "{url} is {member:?}"
+        );
+    }
+    if let Some(identities) = meta.get("caaIdentities") {
+        let named = identities
+            .as_array()
+            .is_some_and(|all| all.iter().all(|one| one.is_string()));
+        ensure!(named, "caaIdentities is {identities}");
+    }
+    let required = meta.get("externalAccountRequired");
     ensure!(
-        world.directory["meta"].is_object(),
-        "meta is {}",
-        world.directory["meta"]
+        required.is_none_or(|required| required.is_boolean()),
+        "externalAccountRequired is {required:?}"
     );
     Ok(())
 }

@@ -7,17 +7,26 @@ mod bad_input;
 mod caa;
 mod challenges;
 mod csr;
+mod dates;
 mod deactivation;
 mod directory;
 mod dns01;
 mod download;
 mod errors;
+mod external_accounts;
+mod finalizing;
 mod http01;
 mod ip;
+mod key_change;
+mod keys;
+mod names;
 mod nonces;
 mod orders;
+mod pre_authorization;
 mod reading;
 mod revocation;
+mod rollover;
+mod terms;
 mod tls_alpn;
 mod transport;
 
@@ -27,14 +36,23 @@ pub fn all() -> impl Iterator<Item = &'static Test> {
     [
         transport::TESTS,
         authentication::TESTS,
+        keys::TESTS,
         reading::TESTS,
         nonces::TESTS,
         errors::TESTS,
         directory::TESTS,
         accounts::TESTS,
+        terms::TESTS,
+        external_accounts::TESTS,
+        key_change::TESTS,
+        rollover::TESTS,
         deactivation::TESTS,
+        names::TESTS,
         orders::TESTS,
+        dates::TESTS,
+        finalizing::TESTS,
         csr::TESTS,
+        pre_authorization::TESTS,
         authorizations::TESTS,
         challenges::TESTS,
         http01::TESTS,

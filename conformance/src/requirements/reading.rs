@@ -47,8 +47,8 @@ async fn get_is_for_directory_and_nonces_only(world: &World) -> Outcome {
     let account = world.account().await?;
     let (issued, mut urls) = readable(world, &account).await?;
     urls.push(issued.order.finalize()?.to_owned());
-    for key in ["newAccount", "newOrder", "revokeCert"] {
-        urls.push(world.resource(key)?);
+    for key in ["newAccount", "newOrder", "revokeCert", "keyChange", "newAuthz"] {
+        urls.extend(world.directory[key].as_str().map(str::to_owned));
     }
     for url in urls {
         let answer = world.get(Method::GET, &url).await?;

@@ -1,15 +1,21 @@
 //! Revocation (RFC 8555 §7.6).
 
 use jose::{SigningKey, base64url};
-use pkix::key::KeyPair;
+use pkix::{
+    certificate::Certificate,
+    crl::{Crl, Reason},
+    extension::read_crl_distribution_points,
+    key::KeyPair,
+    oid,
+};
 use serde_json::{Value, json};
 
 use crate::{
     World,
     answer::Answer,
-    craft, ensure, fail,
+    craft, ensure, fail, not_applicable,
     test::Outcome,
-    world::{Issued, Signer},
+    world::{Issued, Signer, poll},
 };
 
 crate::tests! {
@@ -23,6 +29,7 @@ crate::tests! {
     "8555-7.6-5" => what_was_not_issued_here_is_not_revoked;
     "8555-7.6-6" => reasons_that_are_not_for_subscribers_are_refused;
     "8555-7.6-7" => no_reason_and_reason_zero_are_both_taken;
+    "8555-7.6-11", "8555-7.6-7" => a_revocation_stands_in_the_list_that_the_certificate_names;
     "8555-7.6-10" => a_certificate_with_a_changed_signature_is_not_revoked;
 }
 
@@ -194,6 +201,56 @@ async fn no_reason_and_reason_zero_are_both_taken(world: &World) -> Outcome {
         revoke(world, &account, &issued.chain[0], reason).await?.expect(200)?;
     }
     Ok(())
+}
+
+async fn a_revocation_stands_in_the_list_that_the_certificate_names(world: &World) -> Outcome {
+    let account = world.account().await?;
+    for (reason, listed) in [
+        (json!(4), Some(Reason::Superseded)),
+        (json!(0), None),
+        (Value::Null, None),
+    ] {
+        let issued = world.issue(&account, &[&world.name("list")]).await?;
+        let certificate = Certificate::parse(&issued.chain[0])?;
+        let points = match certificate.extension(&oid::CRL_DISTRIBUTION_POINTS) {
+            Some(extension) => read_crl_distribution_points(&extension.value)?,
+            None => Vec::new(),
+        };
+        let Some(point) = points.iter().find(|point| point.starts_with("http://")) else {
+            not_applicable!("certificates name no list");
+        };
+        revoke(world, &account, &issued.chain[0], reason).await?.expect(200)?;
+        let list = poll(
+            async || fetch_list(world, point).await,
+            |list| list.find(certificate.serial()).is_some(),
+        )
+        .await?;
+        list.verify_signed_by(&Certificate::parse(&issued.chain[1])?.public_key()?)?;
+        let Some(entry) = list.find(certificate.serial()) else {
+            not_applicable!("the list is made anew by {} only", list.contents().next_update);
+        };
+        ensure!(
+            entry.reason == listed,
+            "the list gives {:?} where {listed:?} was due",
+            entry.reason
+        );
+    }
+    Ok(())
+}
+
+/// A list from where certificates say that it is.
+async fn fetch_list(world: &World, point: &str) -> Outcome<Crl> {
+    let url: http::Uri = point.parse()?;
+    let (path, host) = (url.path(), url.authority().map_or("", |authority| authority.as_str()));
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let seen = world.speaker.send_plain(point, request.as_bytes()).await?;
+    let Some(end) = seen.windows(4).position(|part| part == b"\r\n\r\n") else {
+        fail!("{point} is not answered with HTTP");
+    };
+    match Crl::parse(&seen[end + 4..]) {
+        Ok(list) => Ok(list),
+        Err(error) => fail!("{point} is no list of revoked certificates: {error}"),
+    }
 }
 
 async fn a_certificate_with_a_changed_signature_is_not_revoked(world: &World) -> Outcome {

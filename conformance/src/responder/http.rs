@@ -11,6 +11,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     task::JoinSet,
     time::timeout,
 };
@@ -38,6 +39,8 @@ pub struct Page {
     pub endless: bool,
     /// Whether nothing is ever said.
     pub silent: bool,
+    /// What is waited for before anything is said.
+    pub gate: Option<Arc<Semaphore>>,
 }
 
 /// A request that came.
@@ -60,6 +63,7 @@ impl Page {
             body: body.into(),
             endless: false,
             silent: false,
+            gate: None,
         }
     }
 
@@ -78,6 +82,13 @@ impl Page {
     pub fn silent() -> Self {
         let mut page = Self::ok("");
         page.silent = true;
+        page
+    }
+
+    /// Said as often as the gate has permits.
+    pub fn behind(gate: Arc<Semaphore>, body: impl Into<Vec<u8>>) -> Self {
+        let mut page = Self::ok(body);
+        page.gate = Some(gate);
         page
     }
 }
@@ -134,6 +145,11 @@ async fn answer(mut stream: TcpStream, script: Arc<Script>) -> io::Result<()> {
     lock(&script.visits).push(visit);
     if page.silent {
         return std::future::pending().await;
+    }
+    if let Some(gate) = &page.gate
+        && let Ok(permit) = gate.acquire().await
+    {
+        permit.forget();
     }
     let mut response = format!("HTTP/1.1 {} Scripted\r\nConnection: close\r\n", page.status);
     for (name, value) in &page.headers {

@@ -54,7 +54,9 @@ impl World {
         Ok(Account { key, url })
     }
 
+    /// newAccount, bound to the operator's key where that is demanded.
     pub async fn new_account(&self, key: &SigningKey, request: Value) -> Outcome<Answer> {
+        let request = self.bound(key, request)?;
         self.post(key, &self.resource("newAccount")?, &request).await
     }
 

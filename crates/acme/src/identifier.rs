@@ -2,13 +2,16 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 /// A typed name: `{"type": "dns", "value": "www.example.org"}`.
 ///
 /// The value is not interpreted here; each identifier type has one file in the authority that states its
 /// grammar and its canonical form.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Identifier {
     #[serde(rename = "type")]
     pub kind: String,
@@ -32,8 +35,58 @@ impl Identifier {
     }
 }
 
+/// From an object only: what serde derives would read `["dns", "www.example.org"]` as well.
+impl<'de> Deserialize<'de> for Identifier {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Identifier;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with \"type\" and \"value\"")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Identifier, A::Error> {
+        #[derive(Deserialize)]
+        struct Pair {
+            #[serde(rename = "type")]
+            kind: String,
+            value: String,
+        }
+        let Pair { kind, value } = Pair::deserialize(MapAccessDeserializer::new(members))?;
+        Ok(Identifier { kind, value })
+    }
+}
+
 impl fmt::Display for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.kind, self.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // 8555-7.4-2
+    #[test]
+    fn an_identifier_is_an_object_with_a_type_and_a_value() {
+        let read = |json: &str| serde_json::from_str::<Identifier>(json);
+        let written = r#"{"type":"dns","value":"www.example.org","since":1}"#;
+        assert_eq!(read(written).unwrap(), Identifier::dns("www.example.org"));
+        for wrong in [
+            r#"["dns","www.example.org"]"#,
+            r#"{"type":"dns"}"#,
+            r#"{"type":"dns","type":"dns","value":"www.example.org"}"#,
+            r#""www.example.org""#,
+            "null",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 }

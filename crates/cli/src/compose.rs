@@ -633,7 +633,8 @@ fn options(config: &Config) -> Options {
             members: serde_json::Map::new(),
         },
         proxies: server::Proxies(config.server.proxies.clone()),
-        pre_authorization: config.acme.pre_authorization,
+        // What never counts for an order is not offered (RFC 8555 §7.1.1, §7.4.1).
+        pre_authorization: config.acme.pre_authorization && !config.acme.reuse_authorizations.duration().is_zero(),
         open: Vec::new(),
         hold: config.server.hold.duration(),
         orders_per_page: config.server.orders_per_page,

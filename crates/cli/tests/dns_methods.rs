@@ -69,17 +69,12 @@ impl Authority {
 
     async fn world(&self) -> World {
         let options = Options {
-            directory: format!("https://{}/directory", self.address),
-            ca_bundle: self.folder.path().join("root.pem"),
-            http_port: None,
-            tls_port: None,
-            responder: [127, 0, 0, 1].into(),
             challtestsrv: self.dns.control_addr.map(|address| format!("http://{address}")),
             domain: "methods.example".into(),
-            certificates: None,
-            parallel: 1,
-            pause: Duration::ZERO,
-            skip: Vec::new(),
+            ..Options::new(
+                format!("https://{}/directory", self.address),
+                self.folder.path().join("root.pem"),
+            )
         };
         World::open(options).await.unwrap()
     }

@@ -73,7 +73,8 @@ pub struct Acme {
     pub agree_again: bool,
     /// Whether accounts are bound to keys that `vidimus ca eab add` hands out: `off`, `optional` or `required`.
     pub external_accounts: ExternalAccounts,
-    /// Whether clients may have names authorized before they order (newAuthz).
+    /// Whether clients may have names authorized before they order (newAuthz); only where proofs count for later orders,
+    /// see `reuse_authorizations`.
     pub pre_authorization: bool,
     /// How old a proof of control may be and still count for a new order; `0s`: every order proves anew.
     pub reuse_authorizations: Span,

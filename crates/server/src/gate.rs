@@ -123,12 +123,16 @@ impl<Signer> Signed<Signer> {
 
     /// The payload as a JSON object; members that the resource does not know are ignored.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Rejection> {
-        let bytes = self.payload.as_bytes();
-        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-            return Err(Rejection::Payload("the payload is not a JSON object".into()));
-        }
-        serde_json::from_slice(bytes).map_err(|error| Rejection::Payload(format!("the payload: {error}")))
+        object(self.payload.as_bytes()).map_err(|why| Rejection::Payload(format!("the payload {why}")))
     }
+}
+
+/// JSON that is an object; what serde derives would read an array as well.
+pub fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err("is not a JSON object".into());
+    }
+    serde_json::from_slice(bytes).map_err(|error| format!("is not what this resource takes: {error}"))
 }
 
 /// RFC 8555 §6.2; parameters are tolerated.

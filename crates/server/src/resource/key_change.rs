@@ -10,7 +10,7 @@ use jose::{Jwk, Jws, KeyReference};
 use super::account;
 use crate::{
     Front, Resource,
-    gate::{Signed, excerpt},
+    gate::{self, Signed, excerpt},
     problem::Rejection,
     reply::Reply,
 };
@@ -44,8 +44,7 @@ fn read_inner(front: &Front, signed: &Signed<Arc<Account>>) -> Result<Jwk, Rejec
     let payload = inner
         .verify(&new.verifier())
         .map_err(|error| wrong(error.to_string()))?;
-    let change: KeyChange =
-        serde_json::from_slice(payload.as_bytes()).map_err(|error| wrong(format!("its payload: {error}")))?;
+    let change: KeyChange = gate::object(payload.as_bytes()).map_err(|why| wrong(format!("its payload {why}")))?;
     let account = front.account_url(signed.signer.id);
     if change.account != account {
         let seen = excerpt(&change.account);
