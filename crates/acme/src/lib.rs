@@ -13,6 +13,7 @@ mod identifier;
 mod key_authorization;
 mod order;
 mod problem;
+mod renewal;
 mod revocation;
 
 pub use account::{Account, AccountStatus, AccountUpdate, KeyChange, NewAccount, OrdersList};
@@ -22,6 +23,7 @@ pub use identifier::Identifier;
 pub use key_authorization::KeyAuthorization;
 pub use order::{Finalize, NewOrder, Order, OrderStatus};
 pub use problem::{Problem, ProblemType};
+pub use renewal::{RenewalId, RenewalIdError, RenewalInfo, Window};
 pub use revocation::{RevocationReason, RevokeCert};
 
 /// The media type of every signed request (RFC 8555 §6.2).

@@ -99,6 +99,7 @@ macro_rules! problem_types {
 
 problem_types! {
     AccountDoesNotExist = "accountDoesNotExist",
+    AlreadyReplaced = "alreadyReplaced",
     AlreadyRevoked = "alreadyRevoked",
     BadCsr = "badCSR",
     BadNonce = "badNonce",
@@ -112,6 +113,7 @@ problem_types! {
     ExternalAccountRequired = "externalAccountRequired",
     IncorrectResponse = "incorrectResponse",
     InvalidContact = "invalidContact",
+    InvalidProfile = "invalidProfile",
     Malformed = "malformed",
     OrderNotReady = "orderNotReady",
     RateLimited = "rateLimited",

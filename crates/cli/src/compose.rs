@@ -9,16 +9,17 @@ use std::{
 };
 
 use authority::{
-    Authority, ExternalAccounts, Policy, Registry,
+    Authority, ExternalAccounts, Policy,
     operations::Limits,
     ports::{BoxFuture, Issuance, Store},
 };
 use config::Config;
 use issuance::{CrlUrls, Issuer, IssuerUrls, Issuers, Profile};
 use pkix::certificate::Certificate;
+use serde_json::{Map, Value};
 use server::{
-    Admin, Front, Fronts, Links, Listener, Nonces, Options, PeerBook, PeerDesk, Peers, Place, Public, Resource, Seal,
-    TlsIdentity, Waiting,
+    Admin, Front, Fronts, Links, Listener, Nonces, OpenResource, Options, PeerBook, PeerDesk, Peers, Place, Public,
+    Resource, Seal, TlsIdentity, Waiting,
 };
 use storage::Database;
 use tokio::sync::watch;
@@ -26,7 +27,7 @@ use validation::{dial::Network, issue_value};
 
 use crate::{
     ca::{self, OperatorDesk},
-    extensions::{Context, EXTENSIONS},
+    extensions::{Added, Context, EXTENSIONS},
     files, metrics,
     world::{self, World},
 };
@@ -251,12 +252,13 @@ impl Directory {
             directory: name.to_owned(),
             ..policy(config, ground.folder)?
         };
+        let added = added(config, ground.folder, links(), &issuers)?;
         let authority = Authority::new(
             seams.store(ground.database.clone()),
             Arc::new(World),
             ground.waiting.clone(),
             seams.issuance(issuers.clone()),
-            registry(config, ground.folder, links())?,
+            added.registry,
             policy,
         );
         let front = Front::new(
@@ -265,7 +267,7 @@ impl Directory {
             ground.nonces.clone(),
             ground.peers.clone(),
             ground.waiting.clone(),
-            options(config),
+            options(config, added.meta, added.open),
         );
         Ok(Self {
             name: name.to_owned(),
@@ -435,9 +437,10 @@ fn database_url(url: &str, folder: &Path) -> String {
 }
 
 /// The base and the extensions that are on.
-fn registry(config: &Config, folder: &Path, links: Links) -> Result<Registry, String> {
+fn added(config: &Config, folder: &Path, links: Links, issuers: &Issuers) -> Result<Added, String> {
     let network = network(config, folder)?;
-    let mut registry = Registry::default();
+    let mut added = Added::default();
+    let registry = &mut added.registry;
     registry.add_identifier_type(authority::identifier::Dns);
     validation::base_methods(&network)
         .into_iter()
@@ -451,10 +454,12 @@ fn registry(config: &Config, folder: &Path, links: Links) -> Result<Registry, St
             ));
         }
     }
+    let profiles = issuers.profiles().into_iter().collect();
     let mut context = Context {
         settings: toml::Table::new(),
         network,
         caa_identities: caa_identities(config)?,
+        profiles: &profiles,
         account_url: Arc::new(move |account| links.url(Resource::Account(account))),
     };
     for extension in EXTENSIONS {
@@ -466,10 +471,10 @@ fn registry(config: &Config, folder: &Path, links: Links) -> Result<Registry, St
             Some(other) => return Err(format!("extensions.{name}.enabled: {other} is neither true nor false")),
         };
         if on {
-            (extension.register)(&mut registry, &context).map_err(|why| format!("extensions.{name}.{why}"))?;
+            (extension.register)(&mut added, &context).map_err(|why| format!("extensions.{name}.{why}"))?;
         }
     }
-    Ok(registry)
+    Ok(added)
 }
 
 fn network(config: &Config, folder: &Path) -> Result<Arc<Network>, String> {
@@ -623,19 +628,19 @@ fn read_key(file: &Path, setting: &str) -> Result<zeroize::Zeroizing<String>, St
     Ok(zeroize::Zeroizing::new(key))
 }
 
-fn options(config: &Config) -> Options {
+fn options(config: &Config, members: Map<String, Value>, open: Vec<Arc<dyn OpenResource>>) -> Options {
     Options {
         meta: acme::Meta {
             terms_of_service: config.acme.terms_of_service.clone(),
             website: config.acme.website.clone(),
             caa_identities: config.acme.caa_identities.clone(),
             external_account_required: config.acme.external_accounts == config::ExternalAccounts::Required,
-            members: serde_json::Map::new(),
+            members,
         },
         proxies: server::Proxies(config.server.proxies.clone()),
         // What never counts for an order is not offered (RFC 8555 §7.1.1, §7.4.1).
         pre_authorization: config.acme.pre_authorization && !config.acme.reuse_authorizations.duration().is_zero(),
-        open: Vec::new(),
+        open,
         hold: config.server.hold.duration(),
         orders_per_page: config.server.orders_per_page,
     }

@@ -1,14 +1,21 @@
 //! Every extension, one entry each.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use authority::{Registry, ports::AccountUrl};
 use caa::CaaCheck;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use server::OpenResource;
 use validation::dial::Network;
 
 /// The documents beyond the base that this program knows.
 pub const EXTENSIONS: &[Extension] = &[
+    Extension {
+        name: "ari",
+        on: |_| true,
+        register: ari,
+    },
     Extension {
         name: "caa",
         on: |context| !context.caa_identities.is_empty(),
@@ -19,26 +26,35 @@ pub const EXTENSIONS: &[Extension] = &[
     Extension {
         name: "dns-account",
         on: |_| false,
-        register: |registry, context| {
+        register: |added, context| {
             context.without_settings()?;
-            dns_account::register(registry, context.network.clone(), context.account_url.clone());
+            dns_account::register(
+                &mut added.registry,
+                context.network.clone(),
+                context.account_url.clone(),
+            );
             Ok(())
         },
     },
     Extension {
         name: "dns-persist",
         on: |_| false,
-        register: |registry, context| {
+        register: |added, context| {
             context.without_settings()?;
             let (network, account_url) = (context.network.clone(), context.account_url.clone());
-            dns_persist::register(registry, network, account_url, context.named()?);
+            dns_persist::register(&mut added.registry, network, account_url, context.named()?);
             Ok(())
         },
     },
     Extension {
         name: "ip",
         on: |_| true,
-        register: |registry, context| context.without_settings().map(|()| ip::register(registry)),
+        register: |added, context| context.without_settings().map(|()| ip::register(&mut added.registry)),
+    },
+    Extension {
+        name: "profiles",
+        on: |_| true,
+        register: profiles,
     },
 ];
 
@@ -48,7 +64,17 @@ pub struct Extension {
     /// Whether it is there when its table does not say so.
     pub on: fn(&Context<'_>) -> bool,
     /// Adds what it adds. `Err` names the setting that is wrong.
-    pub register: fn(&mut Registry, &Context<'_>) -> Result<(), String>,
+    pub register: fn(&mut Added, &Context<'_>) -> Result<(), String>,
+}
+
+/// The base and what extensions have added to it.
+#[derive(Default)]
+pub struct Added {
+    pub registry: Registry,
+    /// Members of the directory's meta.
+    pub meta: Map<String, Value>,
+    /// What anybody may read.
+    pub open: Vec<Arc<dyn OpenResource>>,
 }
 
 /// What an extension may build on.
@@ -59,6 +85,8 @@ pub struct Context<'a> {
     pub network: Arc<Network>,
     /// The names by which CAA records mean this authority.
     pub caa_identities: &'a [String],
+    /// The profiles of the configuration, with what they are for.
+    pub profiles: &'a BTreeMap<String, String>,
     pub account_url: AccountUrl,
 }
 
@@ -90,10 +118,39 @@ impl Context<'_> {
     }
 }
 
-fn caa(registry: &mut Registry, context: &Context<'_>) -> Result<(), String> {
+fn ari(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
+    let settings: config::Ari = context.settings()?;
+    let retry_after = settings.retry_after.duration();
+    if retry_after < SOONEST || retry_after > LATEST {
+        return Err(format!(
+            "retry_after: clients keep to nothing under a minute or over a day (RFC 9773 §4.3.2), and \"{}\" is \
+             outside of that; name something between",
+            settings.retry_after
+        ));
+    }
+    ari::register(&mut added.registry);
+    added.open.push(ari::resource(ari::Settings {
+        retry_after,
+        explanation_url: settings.explanation_url,
+    }));
+    Ok(())
+}
+
+const SOONEST: Duration = Duration::from_secs(60);
+const LATEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn profiles(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
+    context.without_settings()?;
+    profiles::register(&mut added.registry);
+    let (member, profiles) = profiles::meta(context.profiles.clone());
+    added.meta.insert(member.to_owned(), profiles);
+    Ok(())
+}
+
+fn caa(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
     context.without_settings()?;
     let identities = context.named()?;
-    registry.add_check(Arc::new(CaaCheck::new(
+    added.registry.add_check(Arc::new(CaaCheck::new(
         context.network.resolver.clone(),
         identities,
         context.account_url.clone(),

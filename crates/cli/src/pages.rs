@@ -1,15 +1,12 @@
 //! Pages of the documentation that are made from the code.
 
-use std::{fmt::Write, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use authority::{
-    Registry,
-    identifier::{Dns, Page},
-};
+use authority::identifier::{Dns, Page};
 use clap::Args;
 
 use crate::{
-    extensions::{Context, EXTENSIONS},
+    extensions::{Added, Context, EXTENSIONS},
     files, world,
 };
 
@@ -39,8 +36,8 @@ impl Pages {
 
 /// Every identifier type, as its own file states it.
 fn identifiers() -> Result<String, String> {
-    let mut registry = Registry::default();
-    registry.add_identifier_type(Dns);
+    let mut added = Added::default();
+    added.registry.add_identifier_type(Dns);
     // Asks nobody: what is described is what an extension says of itself.
     let settings = validation::Settings {
         resolvers: vec![SocketAddr::from(([127, 0, 0, 1], 53))],
@@ -51,13 +48,14 @@ fn identifiers() -> Result<String, String> {
         settings: toml::Table::new(),
         network: Arc::new(network),
         caa_identities: &["ca.example".to_owned()],
+        profiles: &BTreeMap::new(),
         account_url: Arc::new(|_| String::new()),
     };
     for extension in EXTENSIONS {
-        (extension.register)(&mut registry, &context)?;
+        (extension.register)(&mut added, &context)?;
     }
     let mut text = String::from(HEADER);
-    for identifier_type in registry.identifier_types() {
+    for identifier_type in added.registry.identifier_types() {
         let Page {
             kind,
             document,

@@ -4,12 +4,14 @@
 //! binary composes it) and the files they name.
 
 mod duration;
+mod extensions;
 mod page;
 mod settings;
 
 use std::{collections::BTreeMap, path::Path};
 
 pub use duration::Span;
+pub use extensions::Ari;
 pub use page::page;
 use serde::{Deserialize, Serialize};
 pub use settings::{

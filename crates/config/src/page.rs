@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::{Admin, Config, Database};
+use crate::{Admin, Ari, Config, Database};
 
 /// Markdown, for `docs/operating/configuration.md`.
 pub fn page() -> String {
     let mut page = String::from(HEADER);
-    for section in sections(include_str!("settings.rs")) {
+    for section in all_sections() {
         let _ = write!(page, "\n## {}\n\n| key | default | |\n|---|---|---|\n", section.about);
         for (key, text) in section.keys {
             let default = default_of(section.name, key)
@@ -17,6 +17,12 @@ pub fn page() -> String {
         }
     }
     page
+}
+
+fn all_sections() -> Vec<Section<'static>> {
+    let mut all = sections(include_str!("settings.rs"));
+    all.extend(sections(include_str!("extensions.rs")));
+    all
 }
 
 struct Section<'a> {
@@ -65,6 +71,13 @@ fn default_of(section: &str, key: &str) -> Option<String> {
         Admin::default().listen,
         crate::Acme::default().default_profile,
     );
+    let extension = match section {
+        "Ari" => toml::Table::try_from(Ari::default()).ok(),
+        _ => None,
+    };
+    if let Some(table) = extension {
+        return Some(table.get(key)?.to_string());
+    }
     let whole = toml::Table::try_from(Config::parse(&text).ok()?).ok()?;
     let table = match section {
         "Issuer" => whole.get("issuer")?.get("a")?,
@@ -95,8 +108,8 @@ mod tests {
 
     #[test]
     fn every_key_is_documented() {
-        let sections = sections(include_str!("settings.rs"));
-        assert_eq!(sections.len(), 8);
+        let sections = all_sections();
+        assert_eq!(sections.len(), 9);
         for section in sections {
             assert!(section.about.starts_with("`["), "{}", section.name);
             for (key, text) in section.keys {

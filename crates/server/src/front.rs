@@ -143,11 +143,10 @@ impl Front {
             Method::GET | Method::HEAD => {}
             _ => return Err(Rejection::Method { allowed: "GET, HEAD" }),
         }
-        let found = open
-            .get(rest)
-            .await
-            .map_err(|problem| Rejection::Authority(authority::Failure::Refused(Refusal::Problem(problem))))?;
-        Ok(Reply::of(StatusCode::OK, found.content_type, found.body).retry_after(found.retry_after))
+        let found = open.get(&self.authority, rest).await?;
+        let mut reply = Reply::of(StatusCode::OK, found.content_type, found.body).retry_after(found.retry_after);
+        reply.max_age = found.max_age;
+        Ok(reply)
     }
 
     /// What every answer has (RFC 8555 §6.1, §6.5.1, §7.1).
@@ -168,6 +167,10 @@ impl Front {
         if let Some(seconds) = reply.retry_after {
             set(header::RETRY_AFTER, seconds.to_string());
         }
+        match reply.max_age {
+            Some(seconds) => set(header::CACHE_CONTROL, format!("public, max-age={seconds}")),
+            None => set(header::CACHE_CONTROL, "no-store".to_owned()),
+        }
         if reply.preflight {
             set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST".to_owned());
             set(header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type".to_owned());
@@ -187,7 +190,6 @@ impl Front {
         if with_nonce {
             set(REPLAY_NONCE, self.nonces.issue());
         }
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,

@@ -1,7 +1,6 @@
 //! The moment "resource": what an extension serves to anybody, by GET.
 
-use acme::Problem;
-use authority::ports::BoxFuture;
+use authority::{Authority, Failure, ports::BoxFuture};
 use bytes::Bytes;
 
 /// A family of URLs below `/acme/SEGMENT/`, readable without a signature.
@@ -13,8 +12,8 @@ pub trait OpenResource: Send + Sync {
         None
     }
 
-    /// `rest` is what follows `SEGMENT/`, as it was sent. The problem carries its HTTP status.
-    fn get<'a>(&'a self, rest: &'a str) -> BoxFuture<'a, Result<OpenReply, Problem>>;
+    /// `rest` is what follows `SEGMENT/`, as it was sent.
+    fn get<'a>(&'a self, authority: &'a Authority, rest: &'a str) -> BoxFuture<'a, Result<OpenReply, Failure>>;
 }
 
 /// What is found there.
@@ -24,4 +23,6 @@ pub struct OpenReply {
     pub body: Bytes,
     /// Seconds until it is worth asking again.
     pub retry_after: Option<u32>,
+    /// Seconds for which a cache may keep it; `None`: not at all.
+    pub max_age: Option<u32>,
 }

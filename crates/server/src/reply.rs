@@ -15,6 +15,8 @@ pub struct Reply {
     pub links: Vec<(String, &'static str)>,
     /// Always seconds: some clients die of a date.
     pub retry_after: Option<u32>,
+    /// Seconds for which a cache may keep it; `None`: not at all.
+    pub max_age: Option<u32>,
     pub allow: Option<&'static str>,
     /// The answer to a browser that asks what it may send.
     pub preflight: bool,
@@ -29,6 +31,7 @@ impl Reply {
             location: None,
             links: Vec::new(),
             retry_after: None,
+            max_age: None,
             allow: None,
             preflight: false,
         }

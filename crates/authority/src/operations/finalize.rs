@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use acme::OrderStatus;
+use acme::{OrderStatus, Problem, ProblemType};
 use aws_lc_rs::digest::{Context, SHA256};
 use jose::Jwk;
 use pkix::{csr::CertificateRequest, name::GeneralName};
@@ -134,6 +134,14 @@ impl Authority {
         self.runtime.random(&mut salt);
         let now = self.now();
         let order = &ready.facts.order;
+        if !self.issuance.has_profile(&order.profile) {
+            // draft-ietf-acme-profiles §4: the order is older than the decision to end its profile.
+            let detail = format!(
+                "the profile {:?} is not issued any more; place a new order",
+                order.profile
+            );
+            return Err(Refusal::Problem(Problem::new(ProblemType::InvalidProfile, detail)).into());
+        }
         let request = IssuanceRequest {
             profile: &order.profile,
             names,

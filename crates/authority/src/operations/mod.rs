@@ -99,6 +99,10 @@ impl Authority {
         &self.policy
     }
 
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     pub fn issuance(&self) -> &dyn Issuance {
         &*self.issuance
     }

@@ -106,6 +106,7 @@ impl Authority {
             id,
             account,
             names,
+            default_profile: &self.policy.default_profile,
             store: &*self.store,
             issuance: &*self.issuance,
             now: self.now(),

@@ -26,6 +26,8 @@ pub struct Asked<'a> {
     pub id: OrderId,
     pub account: &'a Account,
     pub names: &'a [Name],
+    /// The profile of orders that choose none.
+    pub default_profile: &'a str,
     pub store: &'a dyn Store,
     pub issuance: &'a dyn Issuance,
     pub now: Timestamp,

@@ -36,6 +36,8 @@ pub struct ScriptedIssuance {
     made: NewAuthority,
     pub refuse_to_prepare: Mutex<Option<fn() -> IssuanceFailure>>,
     pub signing: Mutex<Signing>,
+    /// A profile that the operator has taken away.
+    pub ended: Mutex<Option<String>>,
     /// The to-be-signed bytes of every call, whether or not it was answered.
     asked: Mutex<Vec<Vec<u8>>>,
     /// The to-be-signed bytes of every signature made.
@@ -48,6 +50,7 @@ impl ScriptedIssuance {
         Arc::new(Self {
             issuers: Mutex::new(Arc::new(issuers(&made, 1))),
             made,
+            ended: Mutex::default(),
             refuse_to_prepare: Mutex::default(),
             signing: Mutex::new(Signing::Works),
             asked: Mutex::default(),
@@ -84,7 +87,7 @@ impl ScriptedIssuance {
 
 impl Issuance for ScriptedIssuance {
     fn has_profile(&self, profile: &str) -> bool {
-        self.issuers().has_profile(profile)
+        self.issuers().has_profile(profile) && self.ended.lock().unwrap().as_deref() != Some(profile)
     }
 
     fn prepare(&self, request: &IssuanceRequest<'_>) -> Result<Planned, IssuanceFailure> {
@@ -162,7 +165,7 @@ impl StatusSigning for ScriptedIssuance {
     }
 }
 
-/// One issuer and one profile of it.
+/// One issuer and its profiles.
 fn issuers(made: &NewAuthority, shards: u32) -> Issuers {
     let shards = NonZeroU32::new(shards).unwrap();
     let urls = IssuerUrls {
@@ -171,16 +174,17 @@ fn issuers(made: &NewAuthority, shards: u32) -> Issuers {
         ocsp: None,
     };
     let issuer = Issuer::from_pem("issuing", &made.issuing, &made.issuing_key, urls).unwrap();
-    let profile = Profile {
-        name: "default".into(),
+    let profile = |name: &str, lifetime| Profile {
+        name: name.into(),
         description: "for tests".into(),
         issuer: "issuing".into(),
-        lifetime: super::DAY * 45,
+        lifetime,
         backdate: super::HOUR,
         common_name: true,
         client_auth: false,
     };
-    Issuers::new(vec![issuer], vec![profile]).unwrap()
+    let profiles = [profile("default", super::DAY * 45), profile("short", super::DAY * 6)];
+    Issuers::new(vec![issuer], profiles.into()).unwrap()
 }
 
 /// A look at the names before PLAN, which notes what it was shown and forbids what the test forbids.

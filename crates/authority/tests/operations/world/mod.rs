@@ -228,6 +228,8 @@ fn registry(http: &Arc<ScriptedMethod>, dns: &Arc<ScriptedMethod>, check: &Arc<S
     let mut registry = Registry::default();
     registry.add_identifier_type(Dns);
     ip::register(&mut registry);
+    profiles::register(&mut registry);
+    ari::register(&mut registry);
     registry.add_method(http.clone());
     registry.add_method(dns.clone());
     registry.add_check(check.clone());
@@ -276,6 +278,13 @@ pub fn new_order(names: &[&str]) -> NewOrder {
         not_after: None,
         members: Default::default(),
     }
+}
+
+/// A request with one member more.
+pub fn new_order_with(names: &[&str], member: &str, value: impl Into<serde_json::Value>) -> NewOrder {
+    let mut request = new_order(names);
+    request.members.insert(member.to_owned(), value.into());
+    request
 }
 
 pub fn identifier(name: &str) -> Identifier {

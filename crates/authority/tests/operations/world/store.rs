@@ -37,6 +37,7 @@ pub struct WatchedStore {
     under_way: AtomicUsize,
     /// PLANs that the store took.
     plans: AtomicUsize,
+    records: AtomicUsize,
 }
 
 impl WatchedStore {
@@ -46,6 +47,7 @@ impl WatchedStore {
             fault: Mutex::default(),
             under_way: AtomicUsize::new(0),
             plans: AtomicUsize::new(0),
+            records: AtomicUsize::new(0),
         })
     }
 
@@ -60,6 +62,11 @@ impl WatchedStore {
 
     pub fn plans(&self) -> usize {
         self.plans.load(Ordering::SeqCst)
+    }
+
+    /// Records that lists were made of.
+    pub fn records_listed(&self) -> usize {
+        self.records.load(Ordering::SeqCst)
     }
 
     fn watched<'a, T: 'a>(&'a self, call: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
@@ -173,7 +180,11 @@ impl Store for WatchedStore {
         after: &'a str,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
-        self.watched(self.inner.records(kind, owner, after, limit))
+        self.watched(Box::pin(async move {
+            let records = self.inner.records(kind, owner, after, limit).await?;
+            self.records.fetch_add(records.len(), Ordering::SeqCst);
+            Ok(records)
+        }))
     }
 
     fn due_records<'a>(
