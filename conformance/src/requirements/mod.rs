@@ -1,6 +1,7 @@
 //! The tests, by the part of the protocol they are about.
 
 mod accounts;
+mod ari;
 mod authentication;
 mod authorizations;
 mod bad_input;
@@ -23,6 +24,7 @@ mod names;
 mod nonces;
 mod orders;
 mod pre_authorization;
+mod profiles;
 mod reading;
 mod revocation;
 mod rollover;
@@ -61,6 +63,8 @@ pub fn all() -> impl Iterator<Item = &'static Test> {
         revocation::TESTS,
         tls_alpn::TESTS,
         ip::TESTS,
+        profiles::TESTS,
+        ari::TESTS,
         caa::TESTS,
         bad_input::TESTS,
     ]

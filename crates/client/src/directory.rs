@@ -78,6 +78,11 @@ impl Directory {
         Ok(resources)
     }
 
+    /// What anybody may read.
+    pub(crate) async fn read(&self, url: &str, asked: &str) -> Result<Answer, Error> {
+        self.fetch(Method::GET, url, asked).await
+    }
+
     /// A request that is not signed.
     async fn fetch(&self, method: Method, url: &str, asked: &str) -> Result<Answer, Error> {
         let mut failures = Failures::default();

@@ -210,6 +210,7 @@ impl Refusal {
             ProblemType::RejectedIdentifier | ProblemType::UnsupportedIdentifier => {
                 "Leave out the names that the CA refuses, or order with --skip-rejected."
             }
+            ProblemType::InvalidProfile => "Choose one of the CA's profiles with --profile.",
             ProblemType::Caa => "Add the CA to the CAA records of the name.",
             ProblemType::BadRevocationReason => "Choose another --reason.",
             ProblemType::ServerInternal => "Try again later.",

@@ -2,13 +2,14 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use acme::ProblemType;
+use acme::{ProblemType, RenewalId};
 use jiff::Timestamp;
 use pkix::key::KeyPair;
+use serde_json::Value;
 
 use crate::{
     account::{Account, Registration},
-    accounts,
+    accounts, ari,
     chain::Chain,
     challenge::Method,
     clock::{Clock, SystemClock},
@@ -16,8 +17,10 @@ use crate::{
     directory::Directory,
     error::Error,
     identifier::Identifier,
-    order::{Order, Validity},
+    order::{Order, OrderOptions, Validity},
+    printable::printable,
     progress::{Event, Progress, silent},
+    renewal::{RenewalPlan, RenewalState},
     retry::RetryPolicy,
     solver::{Solver, SolverSettings},
     store::{CertificateName, Files, Ledger, Settings, Store},
@@ -42,6 +45,10 @@ pub struct Request {
     pub registration: Registration,
     pub preferred_chain: Option<String>,
     pub validity: Validity,
+    /// One of those that the directory offers (draft-ietf-acme-profiles §4).
+    pub profile: Option<String>,
+    /// The certificate that is to be replaced (RFC 9773 §5).
+    pub replaces: Option<RenewalId>,
     /// Order again without the names that the CA refuses (RFC 8555 §6.7.1).
     pub skip_rejected: bool,
     /// How long to wait for another process that works on the same certificate.
@@ -81,6 +88,8 @@ impl Request {
             registration: Registration::default(),
             preferred_chain: None,
             validity: Validity::default(),
+            profile: None,
+            replaces: None,
             skip_rejected: false,
             lock_wait: Duration::from_secs(60),
             policy: RetryPolicy::default(),
@@ -102,6 +111,7 @@ impl Request {
         let mut request = Self::new(&settings.server, dir, wanted, settings.solvers.clone());
         request.name = Some(name);
         request.preferred_chain = settings.preferred_chain.clone();
+        request.profile = settings.profile.clone();
         request.transport.allow_http = settings.allow_http;
         request.transport.trust = settings.ca_bundle.clone().map_or(Trust::Platform, Trust::Bundle);
         request
@@ -120,6 +130,8 @@ pub struct Issued {
     pub account_url: String,
     pub order_url: String,
     pub certificate_url: String,
+    /// When it is to be renewed.
+    pub plan: RenewalPlan,
 }
 
 /// Orders, proves, fetches and installs. Dropping the future takes all proofs away.
@@ -190,9 +202,14 @@ async fn issue_with(
     progress(&Event::Issued {
         url: certificate_url.clone(),
     });
+    // RFC 9773 §4.3: at once. What is installed stays so, whatever becomes of the question.
+    let mut renewal = RenewalState::of(chain.leaf());
+    ari::ask(&directory, chain.leaf(), &mut renewal).await;
+    store.save_renewal(&name, &renewal)?;
     Ok(Issued {
         name,
         identifiers: chain.identifiers(),
+        plan: renewal.plan(chain.leaf()),
         chain,
         files,
         server: request.server.clone(),
@@ -340,10 +357,11 @@ async fn order(
     wanted: &Prepared,
 ) -> Result<(Account, Order), Error> {
     let mut identifiers = wanted.identifiers.clone();
+    let mut options = options(request, account.directory()).await?;
     let mut is_registered_again = false;
     let mut may_skip = request.skip_rejected && matches!(wanted.key, PreparedKey::Make { .. });
     loop {
-        let error = match Order::create(&account, &identifiers, request.validity).await {
+        let error = match Order::create(&account, &identifiers, options.clone()).await {
             Ok(order) => return Ok((account, order)),
             Err(error) => error,
         };
@@ -360,6 +378,11 @@ async fn order(
             .await?;
             continue;
         }
+        if options.replaces.is_some() && may_be_about_replaces(&error) {
+            tracing::warn!(%error, "ordering again without saying what is replaced");
+            options.replaces = None;
+            continue;
+        }
         let rejected = error.rejected_identifiers();
         let accepted: Vec<Identifier> = identifiers
             .iter()
@@ -373,6 +396,51 @@ async fn order(
         (request.progress)(&Event::LeftOut { identifiers: rejected });
         identifiers = accepted;
     }
+}
+
+/// What is asked for beside names, as far as the CA knows of it.
+async fn options(request: &Request, directory: &Directory) -> Result<OrderOptions, Error> {
+    if let Some(profile) = &request.profile {
+        let meta = directory.resources().await?.meta;
+        let offered = meta.members.get("profiles").and_then(Value::as_object);
+        let offered =
+            offered.ok_or_else(|| Error::Input("the CA offers no profiles: leave out --profile".to_owned()))?;
+        if !offered.contains_key(profile) {
+            let names: Vec<_> = offered.iter().map(|(name, what)| format!("{name} ({what})")).collect();
+            let what = format!("the CA has no profile {profile:?}; it has {}", names.join(", "));
+            return Err(Error::Input(printable(&what)));
+        }
+    }
+    // RFC 9773 §5: only to a CA that says it knows.
+    let replaces = match &request.replaces {
+        Some(id) if ari::renewal_info(directory).await?.is_some() => Some(id.clone()),
+        _ => None,
+    };
+    Ok(OrderOptions {
+        validity: request.validity,
+        profile: request.profile.clone(),
+        replaces,
+    })
+}
+
+/// CAs refuse it in many words, and a renewal must not fail for it (CLIENTS 2, row 15): unless the refusal is clearly about
+/// something else, it counts.
+fn may_be_about_replaces(error: &Error) -> bool {
+    let Error::Refused(refusal) = error else {
+        return false;
+    };
+    let is_about_else = refusal.problem.as_ref().is_some_and(|problem| {
+        matches!(
+            problem.kind,
+            ProblemType::AccountDoesNotExist
+                | ProblemType::Compound
+                | ProblemType::ExternalAccountRequired
+                | ProblemType::InvalidProfile
+                | ProblemType::RejectedIdentifier
+                | ProblemType::UnsupportedIdentifier
+        ) || !problem.subproblems.is_empty()
+    });
+    refusal.status < 500 && !is_about_else
 }
 
 fn settings(request: &Request, identifiers: &[Identifier]) -> Settings {
@@ -396,6 +464,7 @@ fn settings(request: &Request, identifiers: &[Identifier]) -> Settings {
         key_type,
         reuse_key,
         preferred_chain: request.preferred_chain.clone(),
+        profile: request.profile.clone(),
         solvers: request.solvers.iter().map(SolverSettings::absolute).collect(),
     }
 }

@@ -11,6 +11,7 @@
 
 mod account;
 mod accounts;
+mod ari;
 mod authorization;
 mod binding;
 mod chain;
@@ -27,6 +28,7 @@ mod nonce;
 mod order;
 mod printable;
 mod progress;
+mod renew;
 mod renewal;
 mod retry;
 pub mod solver;
@@ -47,9 +49,10 @@ pub use directory::Directory;
 pub use error::{Error, Failure, Refusal};
 pub use identifier::{Identifier, IdentifierError};
 pub use issue::{Issued, Request, Wanted, issue};
-pub use order::{Order, Validity};
+pub use order::{Order, OrderOptions, Validity};
 pub use progress::{Event, Progress, silent};
-pub use renewal::RenewalPlan;
+pub use renew::{Renewal, Renewed, renew};
+pub use renewal::{Heard, RenewalPlan, RenewalState, Suggestion, renewal_id};
 pub use retry::RetryPolicy;
 pub use solver::{Solver, SolverSettings};
 pub use transport::{Transport, TransportError, TransportSettings};

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use acme::{Finalize, NewOrder, OrderStatus, ProblemType};
+use acme::{Finalize, NewOrder, OrderStatus, ProblemType, RenewalId};
 use futures_util::{
     future::join_all,
     stream::{self, StreamExt as _},
 };
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use crate::{
     account::{Account, json},
@@ -38,14 +39,34 @@ pub struct Validity {
     pub not_after: Option<Timestamp>,
 }
 
+/// What is asked for beside names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderOptions {
+    pub validity: Validity,
+    /// One of those that the directory offers (draft-ietf-acme-profiles §4).
+    pub profile: Option<String>,
+    /// The certificate that this order is to replace (RFC 9773 §5).
+    pub replaces: Option<RenewalId>,
+}
+
+impl OrderOptions {
+    fn members(&self) -> Map<String, Value> {
+        let replaces = self.replaces.as_ref().map(RenewalId::to_string);
+        [("profile", self.profile.clone()), ("replaces", replaces)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
+            .collect()
+    }
+}
+
 impl Order {
-    pub async fn create(account: &Account, identifiers: &[Identifier], validity: Validity) -> Result<Self, Error> {
+    pub async fn create(account: &Account, identifiers: &[Identifier], options: OrderOptions) -> Result<Self, Error> {
         let url = account.directory().resources().await?.new_order;
         let request = NewOrder {
             identifiers: identifiers.iter().map(Identifier::to_wire).collect(),
-            not_before: validity.not_before.map(|time| time.to_string()),
-            not_after: validity.not_after.map(|time| time.to_string()),
-            members: serde_json::Map::new(),
+            not_before: options.validity.not_before.map(|time| time.to_string()),
+            not_after: options.validity.not_after.map(|time| time.to_string()),
+            members: options.members(),
         };
         let names: Vec<String> = identifiers.iter().map(Identifier::to_string).collect();
         let answer = account
@@ -62,6 +83,13 @@ impl Order {
             object,
         };
         let wanted: BTreeSet<_> = identifiers.iter().map(Identifier::to_wire).collect();
+        // Another kind of certificate would be worse than none.
+        if let Some(profile) = &options.profile
+            && order.object.members.get("profile").and_then(Value::as_str) != Some(profile)
+        {
+            let what = format!("the order does not have the profile {profile:?} that was asked for");
+            return Err(Error::protocol(&order.url, what));
+        }
         match normalized(&order.object.identifiers) == wanted {
             true => Ok(order),
             false => Err(Error::protocol(

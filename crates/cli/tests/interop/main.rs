@@ -78,6 +78,46 @@ fn the_newest_certbot_obtains_a_certificate_by_http_01() {
     );
 }
 
+/// It renews nothing of its own accord that is as fresh as this; it asks the authority (RFC 9773).
+// 9773-5-4
+#[test]
+fn the_newest_certbot_renews_early_what_the_authority_says_is_to_be_renewed() {
+    let world = World::new();
+    let certbot = |arguments: &[&str]| world.certbot(&python_program("certbot"), arguments);
+    certbot(&["certonly", "--standalone", "-d", "early.example.test"]);
+    let certificate = "config/live/early.example.test/cert.pem";
+    let first = world.read(certificate);
+    let name = ["--cert-name", "early.example.test"];
+    certbot(&[&["revoke", "--no-delete-after-revoke"], &name[..]].concat());
+    certbot(&["renew", "--no-random-sleep-on-renew"]);
+    assert_ne!(world.read(certificate), first);
+    world.keep(certificate, "config/live/early.example.test/chain.pem");
+}
+
+// 9773-4.3-1, 9773-5-1
+#[test]
+fn our_own_client_renews_early_what_the_authority_says_is_to_be_renewed() {
+    let world = World::new();
+    let http = format!("127.0.0.1:{}", world.http_port);
+    let certificate = "own/certs/early.example.test/cert.pem";
+    world.vidimus(&[
+        "cert",
+        "issue",
+        "early.example.test",
+        "--standalone",
+        &http,
+        "--profile",
+        "default",
+    ]);
+    let first = world.read(certificate);
+    world.vidimus_here(&["cert", "renew"]);
+    assert_eq!(world.read(certificate), first);
+    world.vidimus_here(&["cert", "revoke", "early.example.test"]);
+    world.vidimus_here(&["cert", "renew"]);
+    assert_ne!(world.read(certificate), first);
+    world.keep(certificate, "own/certs/early.example.test/chain.pem");
+}
+
 #[test]
 fn lego_obtains_by_http_01() {
     let world = World::new();

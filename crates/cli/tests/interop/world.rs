@@ -145,6 +145,10 @@ impl World {
         );
     }
 
+    pub fn read(&self, file: &str) -> Vec<u8> {
+        fs::read(self.folder.path().join(file)).unwrap()
+    }
+
     /// An executable script that knows where the DNS is scripted.
     pub fn script(&self, name: &str, body: &str) -> String {
         let path = self.folder.path().join(name);

@@ -35,7 +35,7 @@ enum CertVerb {
     List(ListArgs),
     /// Show one certificate
     Show(ShowArgs),
-    /// Renew what has less than a third of its lifetime left
+    /// Renew what is due: when the CA suggests it, or when a third of the lifetime is left
     Renew(RenewArgs),
     /// Revoke a certificate
     Revoke(Box<RevokeArgs>),
@@ -186,6 +186,9 @@ pub(super) struct IssueArgs {
     /// Prefer the chain that leads to a certificate with this common name
     #[arg(long, value_name = "COMMON-NAME", help_heading = "Certificate")]
     pub(super) preferred_chain: Option<String>,
+    /// Ask for one of the CA's profiles, also when renewing
+    #[arg(long, value_name = "PROFILE", help_heading = "Certificate")]
+    pub(super) profile: Option<String>,
     /// Ask for a certificate that begins then (RFC 3339)
     #[arg(long, value_name = "TIME", help_heading = "Certificate")]
     pub(super) not_before: Option<Timestamp>,

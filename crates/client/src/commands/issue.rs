@@ -63,6 +63,7 @@ fn request(args: IssueArgs, out: &Output) -> Result<Request, Error> {
         external_account,
     };
     request.preferred_chain = args.preferred_chain;
+    request.profile = args.profile;
     request.validity = Validity {
         not_before: args.not_before,
         not_after: args.not_after,
@@ -89,7 +90,7 @@ fn report(issued: &Issued, as_json: bool, out: &Output) {
 }
 
 pub(super) fn issued_json(issued: &Issued) -> Value {
-    let mut value = super::show::certificate_json(&issued.name, issued.chain.leaf(), &issued.files);
+    let mut value = super::show::certificate_json(&issued.name, issued.chain.leaf(), &issued.files, &issued.plan);
     value["server"] = json!(issued.server);
     value["account"] = json!(issued.account_url);
     value["order"] = json!(issued.order_url);

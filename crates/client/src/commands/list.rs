@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Output,
     args::ListArgs,
-    show::{names, plan, stored_json},
+    show::{names, stored_json},
 };
 use crate::{
     clock::{Clock as _, SystemClock},
@@ -53,7 +53,7 @@ fn all(store: &Store) -> Result<(Vec<Stored>, Vec<Error>), Error> {
 }
 
 fn line(stored: &Stored) -> String {
-    let (now, plan) = (SystemClock.now(), plan(&stored.leaf));
+    let (now, plan) = (SystemClock.now(), stored.plan());
     let state = match (plan.is_expired(now), plan.is_due(now)) {
         (true, _) => "expired",
         (false, true) => "due",

@@ -4,11 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Output, args::RenewArgs, issue::issued_json, output::error_json, show, until_interrupted};
+use super::{Output, args::RenewArgs, issue::issued_json, output::error_json, until_interrupted};
 use crate::{
-    clock::{Clock as _, SystemClock},
     error::Error,
-    issue::{Issued, Request, issue},
+    renew::{self, Renewal, Renewed},
     renewal::RenewalPlan,
     store::{CertificateName, Store},
 };
@@ -21,7 +20,14 @@ pub(super) async fn run(args: RenewArgs, out: &mut Output) -> ExitCode {
     let mut reports = Vec::new();
     let mut has_failed = false;
     for name in names {
-        let outcome = renew(&args, &store, &name, out).await;
+        let renewal = Renewal {
+            force: args.force,
+            dry_run: args.dry_run,
+            lock_wait: args.lock_wait,
+            progress: out.progress(),
+            ..Renewal::default()
+        };
+        let outcome = until_interrupted(renew::renew(&store, &name, &renewal)).await;
         if !args.place.json {
             out.result(&line(&name, &outcome));
         }
@@ -53,52 +59,29 @@ fn chosen(args: &RenewArgs) -> Result<(Store, Vec<CertificateName>), Error> {
     Ok((store, names))
 }
 
-enum Outcome {
-    NotDue(RenewalPlan),
-    Due(RenewalPlan),
-    /// It came here in some other way, and how to order it again is not known.
-    NotOurs,
-    Renewed(Box<Issued>),
-}
-
-async fn renew(args: &RenewArgs, store: &Store, name: &CertificateName, out: &Output) -> Result<Outcome, Error> {
-    let stored = show::find(store, name)?;
-    let plan = show::plan(&stored.leaf);
-    if !args.force && !plan.is_due(SystemClock.now()) {
-        return Ok(Outcome::NotDue(plan));
-    }
-    let Some(settings) = &stored.settings else {
-        return Ok(Outcome::NotOurs);
-    };
-    if args.dry_run {
-        return Ok(Outcome::Due(plan));
-    }
-    out.note(&format!("{name}: renewing"));
-    let mut request = Request::again(name.clone(), settings, store.root());
-    request.lock_wait = args.lock_wait;
-    request.progress = out.progress();
-    until_interrupted(issue(request))
-        .await
-        .map(|issued| Outcome::Renewed(Box::new(issued)))
-}
-
-fn line(name: &CertificateName, outcome: &Result<Outcome, Error>) -> String {
+fn line(name: &CertificateName, outcome: &Result<Renewed, Error>) -> String {
     match outcome {
-        Ok(Outcome::NotDue(plan)) => format!("{name}  not due before {}", plan.due),
-        Ok(Outcome::Due(plan)) => format!("{name}  due since {}", plan.due),
-        Ok(Outcome::NotOurs) => format!("{name}  due, but not ordered from here"),
-        Ok(Outcome::Renewed(issued)) => format!("{name}  renewed until {}", issued.not_after()),
+        Ok(Renewed::NotDue(plan)) => format!("{name}  not due before {}", plan.due),
+        Ok(Renewed::Due(plan)) => format!("{name}  due since {}", plan.due),
+        Ok(Renewed::Resting { until, .. }) => format!("{name}  failed lately, not tried before {until}"),
+        Ok(Renewed::NotOurs) => format!("{name}  due, but not ordered from here"),
+        Ok(Renewed::Renewed(issued)) => format!("{name}  renewed until {}", issued.not_after()),
         Err(_) => format!("{name}  failed"),
     }
 }
 
-fn outcome_json(name: &CertificateName, outcome: &Result<Outcome, Error>) -> Value {
+fn outcome_json(name: &CertificateName, outcome: &Result<Renewed, Error>) -> Value {
     let planned = |outcome, plan: &RenewalPlan| json!({"name": name, "outcome": outcome, "renewal": plan.due, "notAfter": plan.not_after});
     match outcome {
-        Ok(Outcome::NotDue(plan)) => planned("notDue", plan),
-        Ok(Outcome::Due(plan)) => planned("due", plan),
-        Ok(Outcome::NotOurs) => json!({"name": name, "outcome": "notOurs"}),
-        Ok(Outcome::Renewed(issued)) => {
+        Ok(Renewed::NotDue(plan)) => planned("notDue", plan),
+        Ok(Renewed::Due(plan)) => planned("due", plan),
+        Ok(Renewed::Resting { plan, until }) => {
+            let mut value = planned("resting", plan);
+            value["until"] = json!(until);
+            value
+        }
+        Ok(Renewed::NotOurs) => json!({"name": name, "outcome": "notOurs"}),
+        Ok(Renewed::Renewed(issued)) => {
             json!({"name": name, "outcome": "renewed", "certificate": issued_json(issued)})
         }
         Err(error) => json!({"name": name, "outcome": "failed", "error": error_json(error)}),

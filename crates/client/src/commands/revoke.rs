@@ -49,6 +49,9 @@ async fn revoke(args: &RevokeArgs) -> Result<String, Error> {
                 .await?;
         }
     }
+    if let Some(name) = &args.name {
+        store.ask_again(name)?;
+    }
     Ok(certificate.serial().to_string())
 }
 

@@ -37,7 +37,7 @@ pub(super) fn run(args: &ShowArgs, out: &mut Output) -> ExitCode {
         ("issuer", issuer(&stored.leaf)),
         ("from", stored.leaf.not_before().to_string()),
         ("until", stored.leaf.not_after().to_string()),
-        ("renewal", plan(&stored.leaf).due.to_string()),
+        ("renewal", renewal(&stored)),
         ("server", server.to_owned()),
         ("fullchain", stored.files.fullchain.display().to_string()),
         ("key", key),
@@ -63,8 +63,13 @@ pub(super) fn names(stored: &Stored) -> String {
         .join(" ")
 }
 
-pub(super) fn plan(leaf: &Certificate) -> RenewalPlan {
-    RenewalPlan::new(leaf.not_before(), leaf.not_after())
+/// When, and why if the CA says so.
+fn renewal(stored: &Stored) -> String {
+    let suggestion = stored.renewal.suggestion.as_ref();
+    match suggestion.and_then(|suggestion| suggestion.explanation_url.as_deref()) {
+        Some(url) => format!("{} (see {})", stored.plan().due, printable(url)),
+        None => stored.plan().due.to_string(),
+    }
 }
 
 fn issuer(leaf: &Certificate) -> String {
@@ -72,14 +77,13 @@ fn issuer(leaf: &Certificate) -> String {
 }
 
 pub(super) fn stored_json(stored: &Stored) -> Value {
-    let mut value = certificate_json(&stored.name, &stored.leaf, &stored.files);
+    let mut value = certificate_json(&stored.name, &stored.leaf, &stored.files, &stored.plan());
     value["server"] = json!(stored.settings.as_ref().map(|settings| &settings.server));
     value
 }
 
 /// What `issue`, `list`, `show` and `renew` say alike of a certificate.
-pub(super) fn certificate_json(name: &CertificateName, leaf: &Certificate, files: &Files) -> Value {
-    let plan = plan(leaf);
+pub(super) fn certificate_json(name: &CertificateName, leaf: &Certificate, files: &Files, plan: &RenewalPlan) -> Value {
     let identifiers: Vec<Identifier> = leaf.names().iter().filter_map(Identifier::read_general_name).collect();
     json!({
         "name": name,

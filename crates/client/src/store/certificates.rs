@@ -9,7 +9,13 @@ use pkix::{certificate::Certificate, key::KeyPair};
 use serde::{Deserialize, Serialize};
 
 use super::{CertificateName, Store, StoreError, atomic, read_if_there};
-use crate::{chain::Chain, csr::KeyType, identifier::Identifier, solver::SolverSettings};
+use crate::{
+    chain::Chain,
+    csr::KeyType,
+    identifier::Identifier,
+    renewal::{RenewalPlan, RenewalState},
+    solver::SolverSettings,
+};
 
 /// How a certificate was ordered, to do so again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +36,8 @@ pub struct Settings {
     pub reuse_key: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_chain: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     pub solvers: Vec<SolverSettings>,
 }
 
@@ -51,9 +59,14 @@ pub struct Stored {
     pub files: Files,
     pub leaf: Certificate,
     pub settings: Option<Settings>,
+    pub renewal: RenewalState,
 }
 
 impl Stored {
+    pub fn plan(&self) -> RenewalPlan {
+        self.renewal.plan(&self.leaf)
+    }
+
     pub fn identifiers(&self) -> Vec<Identifier> {
         self.leaf
             .names()
@@ -125,6 +138,7 @@ impl Store {
             files,
             leaf: chain.leaf().clone(),
             settings: self.settings(name)?,
+            renewal: self.renewal(name, chain.leaf()),
         }))
     }
 

@@ -5,6 +5,7 @@
 //! DIR/certs/NAME            -> ../generations/NAME/0002     the one that servers read
 //! DIR/generations/NAME/0002/{cert,chain,fullchain,privkey}.pem
 //! DIR/settings/NAME.json
+//! DIR/renewal/NAME.json                                     when it is to be renewed, and what went wrong
 //! DIR/provisioned/NAME/*.json                               proofs that are being shown just now
 //! DIR/locks/NAME.lock
 //! ```
@@ -18,6 +19,7 @@ mod certificates;
 mod ledger;
 mod lock;
 mod name;
+mod renewal;
 
 use std::{
     io,

@@ -16,7 +16,7 @@ use jose::base64url;
 use pkix::{
     certificate::{Serial, TbsCertificate, assemble},
     csr::CertificateRequest,
-    extension::subject_alternative_names,
+    extension::{authority_key_identifier, subject_alternative_names},
     key::{KeyPair, SubjectPublicKey},
     name::{DistinguishedName, GeneralName},
     pem,
@@ -123,6 +123,8 @@ pub struct Order {
     pub proven: Vec<bool>,
     pub status: &'static str,
     pub certificate: Option<usize>,
+    /// Members of the request that it shows.
+    pub members: Vec<(&'static str, Value)>,
 }
 
 pub struct Fake {
@@ -340,6 +342,10 @@ impl World {
             proven,
             status: "pending",
             certificate: None,
+            members: ["profile", "replaces"]
+                .into_iter()
+                .filter_map(|member| Some((member, seen.json().get(member)?.clone())))
+                .collect(),
         });
         let number = self.orders.len() - 1;
         Reply::json(201, &self.order(number)).with("location", self.url(&format!("/order/{number}")))
@@ -359,6 +365,9 @@ impl World {
             "authorizations": authorizations.collect::<Vec<_>>(),
             "finalize": self.url(&format!("/finalize/{number}")),
         });
+        for (member, value) in &order.members {
+            object[member] = value.clone();
+        }
         if let Some(certificate) = order.certificate {
             object["certificate"] = self.url(&format!("/certificate/{certificate}")).into();
         }
@@ -407,10 +416,13 @@ impl World {
     pub fn issue(&self, key: SubjectPublicKey, names: &[GeneralName], issuer: &str) -> String {
         let issuer_name = DistinguishedName::with_common_name(issuer).unwrap();
         let certificate = |subject: DistinguishedName, public_key: SubjectPublicKey, names: Option<&[GeneralName]>| {
-            let extensions = names
-                .map(|names| subject_alternative_names(names, true).unwrap())
-                .into_iter()
-                .collect();
+            let of_leaf = |names| {
+                [
+                    authority_key_identifier(&KEY_IDENTIFIER),
+                    subject_alternative_names(names, true).unwrap(),
+                ]
+            };
+            let extensions = names.map(of_leaf).into_iter().flatten().collect();
             let tbs = TbsCertificate {
                 serial: Serial::from_random([u8::try_from(self.certificates.len()).unwrap(); 16]),
                 signature_algorithm: self.issuer.algorithm(),
@@ -428,6 +440,9 @@ impl World {
         leaf + &certificate(issuer_name.clone(), self.issuer.public_key().clone(), None)
     }
 }
+
+/// Of the issuer.
+pub const KEY_IDENTIFIER: [u8; 20] = [7; 20];
 
 fn now() -> Timestamp {
     client::Clock::now(&client::SystemClock)

@@ -8,5 +8,6 @@ mod certificates;
 mod files;
 mod hostile;
 mod orders;
+mod renewals;
 mod requests;
 mod responders;

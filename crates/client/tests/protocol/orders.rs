@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use client::{
-    Challenge, Csr, Error, Identifier, KeyType, Method, Order, Proof, Solver, Validity, silent,
+    Challenge, Csr, Error, Identifier, KeyType, Method, Order, OrderOptions, Proof, Solver, silent,
     solver::{Presented, SolverError},
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -98,7 +98,7 @@ async fn fifty_names_are_proven_together() {
     let fifty: Vec<Identifier> = (0..50)
         .map(|number| format!("n{number}.test").parse().unwrap())
         .collect();
-    let mut order = Order::create(&account, &fifty, Validity::default()).await.unwrap();
+    let mut order = Order::create(&account, &fifty, OrderOptions::default()).await.unwrap();
     let counting = Counting::default();
     let shown = Arc::clone(&counting.shown);
     let watched = Arc::clone(&counting.shown);
@@ -265,9 +265,13 @@ async fn a_failed_validation_names_each_name_with_its_problem_and_a_hint() {
         })
     });
     let account = bench.account().await;
-    let mut order = Order::create(&account, &names(&["a.test", "b.test", "c.test"]), Validity::default())
-        .await
-        .unwrap();
+    let mut order = Order::create(
+        &account,
+        &names(&["a.test", "b.test", "c.test"]),
+        OrderOptions::default(),
+    )
+    .await
+    .unwrap();
     let counting = Counting::default();
     let shown = Arc::clone(&counting.shown);
     let error = order.solve(&[Arc::new(counting)], &silent()).await.unwrap_err();
@@ -320,7 +324,7 @@ async fn names_that_the_ca_refuses_are_left_out_if_that_is_asked_for() {
 async fn an_order_is_taken_up_again_by_its_url() {
     let bench = Bench::new().await;
     let account = bench.account().await;
-    let url = Order::create(&account, &names(&["a.test"]), Validity::default())
+    let url = Order::create(&account, &names(&["a.test"]), OrderOptions::default())
         .await
         .unwrap()
         .url()
@@ -337,7 +341,7 @@ async fn an_order_is_taken_up_again_by_its_url() {
 async fn the_account_key_does_not_certify_names() {
     let bench = Bench::new().await;
     let account = bench.account().await;
-    let mut order = Order::create(&account, &names(&["a.test"]), Validity::default())
+    let mut order = Order::create(&account, &names(&["a.test"]), OrderOptions::default())
         .await
         .unwrap();
     order.solve(&[Arc::new(Counting::default())], &silent()).await.unwrap();
