@@ -22,11 +22,15 @@ impl Authority {
         let names = admit(&request, &self.registry, &self.policy)?;
         let mut account = Arc::clone(account);
         self.require_agreement(&account)?;
-        self.limit_order(&account, &names, &request).await?;
+        let mut is_counted = false;
         loop {
             self.require_agreement(&account)?;
             let id = OrderId(self.store.reserve(IdKind::Order, 1).await?.start);
             let taken = self.take_members(id, &account, &names, &request).await?;
+            if !is_counted {
+                self.limit_order(&account, &names, &taken).await?;
+                is_counted = true;
+            }
             let validity = self.admit_validity(&taken.profile, &request)?;
             let mut authorizations = Vec::with_capacity(names.len());
             let mut offered = Vec::new();
@@ -75,7 +79,7 @@ impl Authority {
     }
 
     /// What is asked before anything is made; the order itself is counted here, certificates when they are issued.
-    async fn limit_order(&self, account: &Account, names: &[Name], request: &NewOrder) -> Result<(), Failure> {
+    async fn limit_order(&self, account: &Account, names: &[Name], taken: &TakenMembers) -> Result<(), Failure> {
         if self.policy.limits == Limits::default() {
             return Ok(());
         }
@@ -83,8 +87,8 @@ impl Authority {
             self.limit_failures(account, &name.base().value).await?;
         }
         self.require_unpaused(account, names).await?;
-        // INCIDENTS T29: who replaces a certificate must not be kept from it.
-        let is_renewal = request.members.contains_key(REPLACES);
+        // INCIDENTS T29: who replaces a certificate must not be kept from it. To say so is not enough: it was found.
+        let is_renewal = taken.members.contains_key(REPLACES);
         let values: Vec<_> = names.iter().map(|name| name.identifier().value.clone()).collect();
         self.limit_certificates(&values, is_renewal, false).await?;
         if is_renewal {

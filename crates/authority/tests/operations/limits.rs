@@ -9,7 +9,10 @@ use authority::{
 };
 use jose::{Algorithm, SigningKey};
 
-use crate::world::{DAY, HOUR, HTTP, NEW_ACCOUNT, World, method::Answer, new_order, refusal};
+use crate::{
+    renewal_info::id_of,
+    world::{DAY, HOUR, HTTP, NEW_ACCOUNT, World, method::Answer, new_order, new_order_with, refusal},
+};
 
 async fn world(limits: Limits) -> World {
     World::with(Policy {
@@ -104,12 +107,19 @@ async fn certificates_are_counted_when_issued_by_domain_and_by_names_and_renewal
         world.order(&account, &["a.example"]).await;
     }
     world.issue(&account, &["a.example"]).await;
-    world.issue(&account, &["a.example"]).await;
+    let issued = world.issue(&account, &["a.example"]).await;
     let (detail, _) = until(world.authority.new_order(&account, new_order(&["a.example"])).await);
     assert!(detail.contains("a.example"), "{detail}");
-    let mut renewal = new_order(&["a.example", "b.example"]);
-    renewal.members.insert("replaces".into(), "an earlier one".into());
-    assert!(world.authority.new_order(&account, renewal).await.is_ok());
+    let renewal = |replaces: serde_json::Value| new_order_with(&["a.example", "b.example"], "replaces", replaces);
+    // Whoever says so must be right.
+    until(
+        world
+            .authority
+            .new_order(&account, renewal(serde_json::Value::Null))
+            .await,
+    );
+    let id = id_of(&issued).to_string();
+    assert!(world.authority.new_order(&account, renewal(id.into())).await.is_ok());
 }
 
 #[tokio::test]
