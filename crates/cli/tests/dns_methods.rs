@@ -5,7 +5,6 @@ use std::{
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener},
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
 use conformance::{Options, World, craft, world::Account};
