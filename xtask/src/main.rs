@@ -10,6 +10,7 @@ mod machine;
 mod minutes;
 mod packages;
 mod run;
+mod suites;
 mod test;
 mod vidimus;
 

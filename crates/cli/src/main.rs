@@ -31,6 +31,9 @@ enum Command {
     Pages(pages::Pages),
     Cert(client::commands::CertCommand),
     Account(client::commands::AccountCommand),
+    /// Serve an authority for one test run, with the command line and configuration of Pebble.
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Pebble(Foreign),
     /// Answer every challenge as a script says, with the command line of pebble-challtestsrv.
     #[command(disable_help_flag = true, disable_version_flag = true)]
     PebbleChalltestsrv(Foreign),
@@ -79,6 +82,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Pages(pages) => pages.run(),
         Command::Cert(command) => return command.run(&mut client::commands::Output::standard()).await,
         Command::Account(command) => return command.run(&mut client::commands::Output::standard()).await,
+        Command::Pebble(foreign) => return Program::Pebble.run(foreign.arguments).await,
         Command::PebbleChalltestsrv(foreign) => return Program::Challtestsrv.run(foreign.arguments).await,
     };
     match done {

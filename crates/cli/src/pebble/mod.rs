@@ -1,11 +1,24 @@
-//! Stand-ins for the programs that the test suites of ACME clients start: `pebble-challtestsrv`.
+//! Stand-ins for the programs that the test suites of ACME clients start: `pebble` and
+//! `pebble-challtestsrv`.
 //!
 //! The command lines are those of the programs they stand in for; what answers is this product. A link to the binary
 //! under one of the names suffices, also with a version and platform behind it.
 
 mod address;
+mod api;
+mod blocklist;
 mod challtestsrv;
+mod dice;
+mod disturbed;
+mod environment;
+mod external_keys;
+mod file;
 mod flags;
+mod hierarchy;
+mod management;
+mod renewal;
+mod server;
+mod settings;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -24,15 +37,18 @@ use crate::serve::stop_signal;
 /// One of the programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
+    Pebble,
     Challtestsrv,
 }
 
 impl Program {
-    /// Which program the name of a file stands for: `pebble-challtestsrv`, `pebble-challtestsrv_v2.8.0_linux_amd64`, …
+    /// Which program the name of a file stands for: `pebble`, `pebble-challtestsrv`, `pebble_v2.8.0_linux_amd64`, …
     pub fn called(name: &OsStr) -> Option<Self> {
         let name = Path::new(name).file_name()?.to_str()?;
         if name.starts_with("pebble-challtestsrv") {
             Some(Self::Challtestsrv)
+        } else if name == "pebble" || name.starts_with("pebble_") || name.starts_with("pebble-") {
+            Some(Self::Pebble)
         } else {
             None
         }
@@ -68,18 +84,21 @@ impl Program {
     async fn serve(self, flags: &Flags) -> Result<(), String> {
         let reach = Reach::of_environment();
         match self {
+            Self::Pebble => server::run(flags, reach, stop_signal()?).await,
             Self::Challtestsrv => challtestsrv::run(flags, reach, stop_signal()?).await,
         }
     }
 
     fn name(self) -> &'static str {
         match self {
+            Self::Pebble => "pebble",
             Self::Challtestsrv => "pebble-challtestsrv",
         }
     }
 
     fn flags(self) -> &'static [Flag] {
         match self {
+            Self::Pebble => server::FLAGS,
             Self::Challtestsrv => challtestsrv::FLAGS,
         }
     }
@@ -102,6 +121,11 @@ mod tests {
                 "./assets/pebble-challtestsrv_v2.8.0_linux_amd64",
                 Some(Program::Challtestsrv),
             ),
+            ("pebble", Some(Program::Pebble)),
+            ("/usr/bin/pebble", Some(Program::Pebble)),
+            ("assets/pebble_v2.8.0_linux_amd64", Some(Program::Pebble)),
+            ("pebble-linux-amd64", Some(Program::Pebble)),
+            ("pebble/vidimus", None),
             ("/usr/bin/vidimus", None),
             ("pebbles", None),
             ("", None),

@@ -3,6 +3,7 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use acme::{Identifier, KeyAuthorization};
 use authority::{
     Registry,
+    model::AccountId,
     ports::{Report, ValidationMethod, ValidationRequest},
 };
 use jose::Thumbprint;
@@ -48,9 +49,10 @@ impl World {
             ..settings.clone()
         };
         let clock: validation::attempt::Clock = Arc::new(|| "2026-11-23T12:00:00Z".parse().unwrap());
-        let mut methods = validation::base_methods(settings, clock.clone()).unwrap();
+        let network = |settings| Arc::new(validation::network(settings, clock.clone()).unwrap());
+        let mut methods = validation::base_methods(&network(settings));
         methods.retain(|method| method.name() != "tls-alpn-01");
-        let mut others = validation::base_methods(tls_alpn, clock).unwrap();
+        let mut others = validation::base_methods(&network(tls_alpn));
         others.retain(|method| method.name() == "tls-alpn-01");
         methods.append(&mut others);
         let mut registry = Registry::default();
@@ -66,6 +68,7 @@ impl World {
     /// What the product's own validator thinks of the responders.
     async fn validate(&self, method: &str, identifier: Identifier) -> Report {
         let request = ValidationRequest {
+            account: AccountId(1),
             name: self.registry.admit(&identifier).unwrap(),
             token: TOKEN.to_owned(),
             key_authorization: proof(),
