@@ -28,6 +28,16 @@ impl Registry {
         self.methods.push(method);
     }
 
+    /// Puts something around every method that is registered by now.
+    pub fn wrap_methods(&mut self, wrap: impl Fn(Arc<dyn ValidationMethod>) -> Arc<dyn ValidationMethod>) {
+        self.methods = self.methods.drain(..).map(wrap).collect();
+    }
+
+    /// Puts something around every identifier type that is registered by now.
+    pub fn wrap_identifier_types(&mut self, wrap: impl Fn(Arc<dyn IdentifierType>) -> Arc<dyn IdentifierType>) {
+        self.identifier_types = self.identifier_types.drain(..).map(wrap).collect();
+    }
+
     pub fn add_check(&mut self, check: Arc<dyn PreIssuanceCheck>) {
         self.checks.push(check);
     }

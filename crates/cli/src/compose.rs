@@ -18,8 +18,8 @@ use issuance::{CrlUrls, Issuer, IssuerUrls, Issuers, Profile};
 use pkix::certificate::Certificate;
 use serde_json::{Map, Value};
 use server::{
-    Admin, Front, Fronts, Links, Listener, Nonces, OpenResource, Options, PeerBook, PeerDesk, Peers, Place, Public,
-    Resource, Seal, TlsIdentity, Waiting,
+    Admin, AsyncHandler, Front, Fronts, Links, Listener, Nonces, OpenResource, Options, PeerBook, PeerDesk, Peers,
+    Place, Public, Resource, Seal, TlsIdentity, Waiting,
 };
 use storage::Database;
 use tokio::sync::watch;
@@ -44,7 +44,8 @@ pub struct Node {
     database: Arc<dyn Database>,
     issuers: Arc<Issuers>,
     nonces: Arc<Nonces>,
-    nonce_file: PathBuf,
+    /// Nowhere, where the rest is not kept either.
+    nonce_file: Option<PathBuf>,
     desk_of_operator: Arc<OperatorDesk>,
     /// Says why the store can promise nothing any more.
     fatal: watch::Receiver<Option<String>>,
@@ -58,6 +59,29 @@ pub trait Seams {
 
     fn issuance(&self, issuance: Arc<dyn Issuance>) -> Arc<dyn Issuance> {
         issuance
+    }
+
+    /// What every certificate of an issuer points to.
+    fn urls(&self, urls: IssuerUrls) -> IssuerUrls {
+        urls
+    }
+
+    /// Where the directory lies.
+    fn place(&self) -> Place {
+        Place::default()
+    }
+
+    /// Sees what the authority will know, once everything is registered.
+    fn registry(&self, _registry: &mut Registry, _network: &Arc<Network>) {}
+
+    /// What is served to anybody.
+    fn open(&self, open: Vec<Arc<dyn OpenResource>>) -> Vec<Arc<dyn OpenResource>> {
+        open
+    }
+
+    /// Reads an issuer's certificate or key. `Err` is a sentence.
+    fn read(&self, file: &Path) -> Result<String, String> {
+        files::read(file)
     }
 }
 
@@ -83,15 +107,11 @@ impl Node {
             .await
             .map_err(|error| format!("the database's sealing key cannot be read: {error}"))?;
 
-        // Made now: at the end it would be too late to say that nothing can be kept there.
-        let state = folder.join(&config.server.state);
-        files::make_folder(&state)?;
-        let admin_token = ca::token(&state)?;
-        let nonce_file = state.join("nonces");
-        let process = u32::from_be_bytes(world::random_array());
-        let nonces = Nonces::resume(Seal::new(&secret), process, &nonce_file)
-            .map_err(|error| format!("{} cannot be read: {error}", nonce_file.display()))?;
-        let nonces = Arc::new(nonces);
+        let Kept {
+            nonces,
+            nonce_file,
+            admin_token,
+        } = kept(config, folder, &secret)?;
         let (peers, desk) = match config.server.peer {
             Some(address) => {
                 let (peers, desk) = peer(address, &database, &nonces).await?;
@@ -147,8 +167,30 @@ impl Node {
         self.admin.address().map_err(|error| error.to_string())
     }
 
+    /// Of the directory at the root.
+    pub fn front(&self) -> &Arc<Front> {
+        &self.directories[0].front
+    }
+
+    pub fn nonces(&self) -> &Arc<Nonces> {
+        &self.nonces
+    }
+
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.database.clone()
+    }
+
     /// Serves until `stop` turns true, or until the store fails.
-    pub async fn run(mut self, stop: watch::Receiver<bool>) -> Result<(), String> {
+    pub async fn run(self, stop: watch::Receiver<bool>) -> Result<(), String> {
+        let fronts = fronts(&self.directories);
+        self.run_behind(fronts, stop).await
+    }
+
+    /// Serves the API by something that stands before the fronts, or by them.
+    pub async fn run_behind<H>(mut self, api: H, stop: watch::Receiver<bool>) -> Result<(), String>
+    where
+        H: AsyncHandler + Clone + Send + Sync + 'static,
+    {
         let (quit, quitting) = watch::channel(false);
         let admin = self.admin_handler();
         let authorities: Vec<_> = self
@@ -157,7 +199,7 @@ impl Node {
             .map(|directory| directory.authority.clone())
             .collect();
         let mut serving = vec![
-            tokio::spawn(self.api.serve(fronts(&self.directories), quitting.clone())),
+            tokio::spawn(self.api.serve(api, quitting.clone())),
             tokio::spawn(self.admin.serve(admin, quitting.clone())),
         ];
         if let Some((listener, files)) = self.public {
@@ -185,9 +227,10 @@ impl Node {
         for task in serving {
             let _ = task.await;
         }
-        self.nonces
-            .save(&self.nonce_file)
-            .map_err(|error| format!("the nonces were not saved: {error}"))?;
+        if let Some(file) = &self.nonce_file {
+            let saved = self.nonces.save(file);
+            saved.map_err(|error| format!("the nonces were not saved: {error}"))?;
+        }
         self.database.close().await;
         Ok(())
     }
@@ -238,7 +281,7 @@ impl Directory {
     fn compose(name: &str, config: &Config, ground: &Ground<'_>, seams: &impl Seams) -> Result<Self, String> {
         let links = || {
             let place = match name {
-                ROOT => Place::default(),
+                ROOT => seams.place(),
                 name => Place {
                     prefix: format!("/{name}"),
                     ..Place::default()
@@ -247,12 +290,12 @@ impl Directory {
             let seal = Seal::new(&ground.secret).for_directory(tag(name));
             Links::new(&config.server.external_url, place, seal)
         };
-        let issuers = Arc::new(issuers(config, ground.folder)?);
+        let issuers = Arc::new(issuers(config, ground.folder, seams)?);
         let policy = Policy {
             directory: name.to_owned(),
             ..policy(config, ground.folder)?
         };
-        let added = added(config, ground.folder, links(), &issuers)?;
+        let added = added(config, ground.folder, links(), &issuers, seams)?;
         let authority = Authority::new(
             seams.store(ground.database.clone()),
             Arc::new(World),
@@ -267,7 +310,7 @@ impl Directory {
             ground.nonces.clone(),
             ground.peers.clone(),
             ground.waiting.clone(),
-            options(config, added.meta, added.open),
+            options(config, added.meta, seams.open(added.open)),
         );
         Ok(Self {
             name: name.to_owned(),
@@ -339,10 +382,11 @@ pub fn tls_identity(config: &Config, folder: &Path) -> Result<TlsIdentity, Strin
         let certificate = certificate.display();
         format!("server.tls_certificate: {certificate}: {error}; name a file with the API's chain in PEM")
     })?;
-    let key_pair = pkix::key::KeyPair::from_pkcs8_pem(&read_key(&key, "server.tls_key")?).map_err(|error| {
-        let key = key.display();
-        format!("server.tls_key: {key}: {error}; name a file with one PKCS#8 key in PEM")
-    })?;
+    let key_pair =
+        pkix::key::KeyPair::from_pkcs8_pem(&read_key(&key, "server.tls_key", &Seamless)?).map_err(|error| {
+            let key = key.display();
+            format!("server.tls_key: {key}: {error}; name a file with one PKCS#8 key in PEM")
+        })?;
     // A certificate of others that we cannot read is left to the TLS library, which needs less of it.
     let leaf = chain.first().and_then(|der| Certificate::parse(der).ok());
     if leaf.is_some_and(|leaf| leaf.spki_der() != key_pair.public_key().spki_der()) {
@@ -436,8 +480,41 @@ fn database_url(url: &str, folder: &Path) -> String {
     }
 }
 
+/// What a node has kept since its last run.
+struct Kept {
+    nonces: Arc<Nonces>,
+    nonce_file: Option<PathBuf>,
+    admin_token: String,
+}
+
+fn kept(config: &Config, folder: &Path, secret: &[u8; 32]) -> Result<Kept, String> {
+    let process = u32::from_be_bytes(world::random_array());
+    if config.database.url == IN_MEMORY {
+        // Nobody is told the token: what the operator could do would be gone with the process.
+        return Ok(Kept {
+            nonces: Arc::new(Nonces::new(Seal::new(secret), process)),
+            nonce_file: None,
+            admin_token: jose::base64url::encode(world::random_array::<32>()),
+        });
+    }
+    // Made now: at the end it would be too late to say that nothing can be kept there.
+    let state = folder.join(&config.server.state);
+    files::make_folder(&state)?;
+    let file = state.join("nonces");
+    let nonces = Nonces::resume(Seal::new(secret), process, &file)
+        .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    Ok(Kept {
+        nonces: Arc::new(nonces),
+        admin_token: ca::token(&state)?,
+        nonce_file: Some(file),
+    })
+}
+
+/// A database that ends with its process.
+pub const IN_MEMORY: &str = "sqlite::memory:";
+
 /// The base and the extensions that are on.
-fn added(config: &Config, folder: &Path, links: Links, issuers: &Issuers) -> Result<Added, String> {
+fn added(config: &Config, folder: &Path, links: Links, issuers: &Issuers, seams: &impl Seams) -> Result<Added, String> {
     let network = network(config, folder)?;
     let mut added = Added::default();
     let registry = &mut added.registry;
@@ -457,7 +534,7 @@ fn added(config: &Config, folder: &Path, links: Links, issuers: &Issuers) -> Res
     let profiles = issuers.profiles().into_iter().collect();
     let mut context = Context {
         settings: toml::Table::new(),
-        network,
+        network: network.clone(),
         caa_identities: caa_identities(config)?,
         profiles: &profiles,
         account_url: Arc::new(move |account| links.url(Resource::Account(account))),
@@ -474,6 +551,7 @@ fn added(config: &Config, folder: &Path, links: Links, issuers: &Issuers) -> Res
             (extension.register)(&mut added, &context).map_err(|why| format!("extensions.{name}.{why}"))?;
         }
     }
+    seams.registry(&mut added.registry, &network);
     Ok(added)
 }
 
@@ -573,7 +651,7 @@ fn blocked_keys(file: &Path) -> Result<HashSet<[u8; 32]>, String> {
     keys.collect()
 }
 
-fn issuers(config: &Config, folder: &Path) -> Result<Issuers, String> {
+fn issuers(config: &Config, folder: &Path, seams: &impl Seams) -> Result<Issuers, String> {
     let issuers = config.issuer.iter().map(|(name, settings)| {
         let base = config
             .server
@@ -585,10 +663,10 @@ fn issuers(config: &Config, folder: &Path) -> Result<Issuers, String> {
             certificate: base.map(|base| format!("{base}/issuer/{name}.cer")),
             ocsp: base.filter(|_| settings.ocsp).map(|base| format!("{base}/ocsp/{name}")),
         };
-        let certificate = files::read(&folder.join(&settings.certificate))?;
+        let certificate = seams.read(&folder.join(&settings.certificate))?;
         let key_file = folder.join(&settings.key);
-        let key = read_key(&key_file, &format!("issuer.{name}.key"))?;
-        let issuer = Issuer::from_pem(name, &certificate, &key, urls).map_err(|error| {
+        let key = read_key(&key_file, &format!("issuer.{name}.key"), seams)?;
+        let issuer = Issuer::from_pem(name, &certificate, &key, seams.urls(urls)).map_err(|error| {
             let key_file = key_file.display();
             format!("{error}; issuer.{name} must name a CA certificate in PEM and its PKCS#8 key ({key_file})")
         })?;
@@ -603,7 +681,7 @@ fn issuers(config: &Config, folder: &Path) -> Result<Issuers, String> {
         }
         settings.alternates.iter().try_fold(issuer, |issuer, file| {
             let file = folder.join(file);
-            let chain = pkix::pem::parse_chain(&files::read(&file)?)
+            let chain = pkix::pem::parse_chain(&seams.read(&file)?)
                 .map_err(|error| format!("issuer.{name}.alternates: {}: {error}", file.display()))?;
             issuer
                 .with_alternate(chain)
@@ -623,8 +701,10 @@ fn issuers(config: &Config, folder: &Path) -> Result<Issuers, String> {
 }
 
 /// A private key's file, with the setting that names it.
-fn read_key(file: &Path, setting: &str) -> Result<zeroize::Zeroizing<String>, String> {
-    let key = files::read(file).map_err(|why| format!("{setting}: {why}; name a file that this user can read"))?;
+fn read_key(file: &Path, setting: &str, seams: &impl Seams) -> Result<zeroize::Zeroizing<String>, String> {
+    let key = seams
+        .read(file)
+        .map_err(|why| format!("{setting}: {why}; name a file that this user can read"))?;
     Ok(zeroize::Zeroizing::new(key))
 }
 

@@ -11,5 +11,6 @@ mod files;
 pub mod init;
 mod metrics;
 pub mod pages;
+pub mod pebble;
 pub mod serve;
 pub mod world;

@@ -1,9 +1,9 @@
 //! The `vidimus` binary: arguments in, a sentence and an exit code out.
 
-use std::process::ExitCode;
+use std::{env, ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand};
-use cli::{ca, config_command, dev, init, pages, serve};
+use clap::{Args, Parser, Subcommand};
+use cli::{ca, config_command, dev, init, pages, pebble::Program, serve};
 
 /// A certificate authority, client and everything around them for ACME.
 #[derive(Parser)]
@@ -31,10 +31,31 @@ enum Command {
     Pages(pages::Pages),
     Cert(client::commands::CertCommand),
     Account(client::commands::AccountCommand),
+    /// Serve an authority for one test run, with the command line and configuration of Pebble.
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Pebble(Foreign),
+    /// Answer every challenge as a script says, with the command line of pebble-challtestsrv.
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    PebbleChalltestsrv(Foreign),
+}
+
+/// The command line of another program, which begins its words with one dash.
+#[derive(Args)]
+struct Foreign {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
+    arguments: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let called = env::args_os().next().unwrap_or_default();
+    match Program::called(&called) {
+        Some(program) => start(program.run(env::args_os().skip(1))),
+        None => start(run(Cli::parse().command)),
+    }
+}
+
+/// What every program of this binary needs before it begins.
+fn start(program: impl Future<Output = ExitCode>) -> ExitCode {
     log();
     // One provider of cryptography in the process, chosen before anything uses it.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
@@ -48,7 +69,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    runtime.block_on(run(cli.command))
+    runtime.block_on(program)
 }
 
 async fn run(command: Command) -> ExitCode {
@@ -61,6 +82,8 @@ async fn run(command: Command) -> ExitCode {
         Command::Pages(pages) => pages.run(),
         Command::Cert(command) => return command.run(&mut client::commands::Output::standard()).await,
         Command::Account(command) => return command.run(&mut client::commands::Output::standard()).await,
+        Command::Pebble(foreign) => return Program::Pebble.run(foreign.arguments).await,
+        Command::PebbleChalltestsrv(foreign) => return Program::Challtestsrv.run(foreign.arguments).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

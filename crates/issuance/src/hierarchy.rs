@@ -122,23 +122,23 @@ pub fn end_entity_for_api(
     Ok((signer.sign(wanted, now)?, key))
 }
 
-struct Signer<'a> {
-    name: &'a DistinguishedName,
-    key: &'a KeyPair,
-    not_after: Timestamp,
+pub(crate) struct Signer<'a> {
+    pub name: &'a DistinguishedName,
+    pub key: &'a KeyPair,
+    pub not_after: Timestamp,
 }
 
-struct Wanted<'a> {
-    serial: [u8; 19],
-    subject: &'a DistinguishedName,
-    key: &'a KeyPair,
-    not_after: Timestamp,
-    extensions: Vec<extension::Extension>,
-    is_ca: bool,
+pub(crate) struct Wanted<'a> {
+    pub serial: [u8; 19],
+    pub subject: &'a DistinguishedName,
+    pub key: &'a KeyPair,
+    pub not_after: Timestamp,
+    pub extensions: Vec<extension::Extension>,
+    pub is_ca: bool,
 }
 
 impl Signer<'_> {
-    fn sign(&self, wanted: Wanted<'_>, now: Timestamp) -> Result<Vec<u8>, HierarchyError> {
+    pub fn sign(&self, wanted: Wanted<'_>, now: Timestamp) -> Result<Vec<u8>, HierarchyError> {
         let not_before = now.checked_sub(BACKDATE).map_err(|_| HierarchyError::Dates)?;
         let tbs = TbsCertificate {
             serial: Serial::from_random(wanted.serial),
@@ -167,7 +167,7 @@ impl Signer<'_> {
 }
 
 /// Both ends included (RFC 5280 §4.1.2.5).
-fn end(now: Timestamp, years: u64) -> Result<Timestamp, HierarchyError> {
+pub(crate) fn end(now: Timestamp, years: u64) -> Result<Timestamp, HierarchyError> {
     let lifetime = Duration::from_secs(years * 365 * 24 * 60 * 60 - 1);
     let not_before = now.checked_sub(BACKDATE).map_err(|_| HierarchyError::Dates)?;
     not_before.checked_add(lifetime).map_err(|_| HierarchyError::Dates)

@@ -4,6 +4,7 @@
 //! signing exactly what was linted. Out of scope: whether an order is ready, and in which sequence it is stored and
 //! signed (the `authority`).
 
+mod branched;
 mod crl;
 mod hierarchy;
 mod issuer;
@@ -26,6 +27,7 @@ use pkix::{
     ocsp::{CertId, SingleResponse},
 };
 
+pub use branched::{Branch, Branched, Shape, create_branched};
 pub use hierarchy::{HierarchyError, NewAuthority, create_authority, end_entity_for_api};
 pub use issuer::{Issuer, IssuerError};
 pub use profile::Profile;

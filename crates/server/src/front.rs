@@ -60,6 +60,23 @@ impl Front {
         }
     }
 
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The same server for the same authority, perhaps under other rules, as it is reached by another URL: for a test
+    /// server, which does not know its own.
+    pub fn at(&self, external_url: &str, authority: Authority) -> Self {
+        Self {
+            authority,
+            links: self.links.at(external_url),
+            nonces: self.nonces.clone(),
+            peers: self.peers.clone(),
+            waiting: self.waiting.clone(),
+            options: self.options.clone(),
+        }
+    }
+
     pub async fn handle<B: Body<Data = Bytes>>(&self, request: Request<B>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         let resource = self

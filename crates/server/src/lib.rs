@@ -26,7 +26,7 @@ pub use admin::{Admin, OperatorApi};
 pub use front::{Front, Options};
 pub use fronts::Fronts;
 pub use links::{Links, Place, Resource};
-pub use listener::{Listener, TlsIdentity};
+pub use listener::{AsyncHandler, Listener, TlsIdentity};
 pub use nonce::{NonceError, Nonces};
 pub use open::{OpenReply, OpenResource};
 pub use peer::{PeerBook, PeerDesk, Peers};

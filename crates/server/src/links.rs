@@ -3,6 +3,8 @@
 //! URLs begin with the configured external URL, whatever host or proxy a request came through (INCIDENTS T41). A path
 //! is read only in the very form in which it was made, so that comparing resources is comparing strings.
 
+use std::sync::Arc;
+
 use authority::model::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId};
 
 use crate::seal::{Kind, Seal, Sealed};
@@ -65,7 +67,7 @@ pub struct Links {
     /// Without a trailing slash, for example `https://ca.example:14000/internal`.
     base: String,
     place: Place,
-    seal: Seal,
+    seal: Arc<Seal>,
 }
 
 /// Where on a server a directory lies.
@@ -91,7 +93,16 @@ impl Links {
         Self {
             base: format!("{}{}", external_url.trim_end_matches('/'), place.prefix),
             place,
-            seal,
+            seal: Arc::new(seal),
+        }
+    }
+
+    /// The same resources at another URL.
+    pub fn at(&self, external_url: &str) -> Self {
+        Self {
+            base: format!("{}{}", external_url.trim_end_matches('/'), self.place.prefix),
+            place: self.place.clone(),
+            seal: self.seal.clone(),
         }
     }
 

@@ -27,7 +27,7 @@ pub struct Listener {
     tls: Option<TlsAcceptor>,
 }
 
-/// The certificate chain of the API, leaf first, and its key in PKCS#8.
+/// The certificate chain of the API, leaf first, and its key in PKCS#8, or in the older forms of RSA and elliptic keys.
 pub struct TlsIdentity {
     pub chain: Vec<Vec<u8>>,
     pub key: Vec<u8>,
@@ -36,7 +36,8 @@ pub struct TlsIdentity {
 impl Listener {
     pub async fn https(address: SocketAddr, identity: TlsIdentity) -> io::Result<Self> {
         let chain = identity.chain.into_iter().map(CertificateDer::from).collect();
-        let key = PrivateKeyDer::Pkcs8(identity.key.into());
+        let key = PrivateKeyDer::try_from(identity.key)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_owned()))?;
         let mut config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(chain, key)

@@ -95,6 +95,14 @@ impl Authority {
         })
     }
 
+    /// The same authority by other rules: for a server of tests that keeps now these, now those.
+    pub fn under(&self, policy: Policy) -> Self {
+        Self {
+            policy: Arc::new(policy),
+            ..self.clone()
+        }
+    }
+
     pub fn policy(&self) -> &Policy {
         &self.policy
     }

@@ -21,11 +21,14 @@ use tokio::net::TcpListener;
 use super::zone::{Property, Question, ScriptError, Zone};
 
 pub(super) async fn serve(listener: TcpListener, zone: Arc<Zone>) {
+    let clear = script(|zone, Host { host }| zone.clear_history(&host));
+    let routes = routes().route("/clear-request-history", clear);
     // It ends with the task: an error of the listener cannot be told to anybody here.
-    let _ = axum::serve(listener, routes().with_state(zone)).await;
+    let _ = axum::serve(listener, routes.with_state(zone)).await;
 }
 
-fn routes() -> Router<Arc<Zone>> {
+/// Everything about the DNS; its history is cleared by a path that other histories share.
+pub(crate) fn routes() -> Router<Arc<Zone>> {
     Router::new()
         .route(
             "/set-default-ipv4",
@@ -71,10 +74,6 @@ fn routes() -> Router<Arc<Zone>> {
             "/clear-servfail",
             script(|zone, Host { host }| zone.clear_servfail(&host)),
         )
-        .route(
-            "/clear-request-history",
-            script(|zone, Host { host }| zone.clear_history(&host)),
-        )
         .route("/dns-request-history", post(history))
 }
 
@@ -97,7 +96,7 @@ async fn history(State(zone): State<Arc<Zone>>, body: Bytes) -> Result<Response,
     Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
 }
 
-fn refusal(error: impl std::fmt::Display) -> (StatusCode, String) {
+pub(crate) fn refusal(error: impl std::fmt::Display) -> (StatusCode, String) {
     (StatusCode::BAD_REQUEST, format!("{error}\n"))
 }
 

@@ -5,8 +5,8 @@
 //! [`control`]). Nothing is signed and every TTL is zero, so that a script takes effect with the next query.
 
 mod answer;
-mod control;
-mod serve;
+pub(crate) mod control;
+pub(crate) mod serve;
 mod zone;
 
 use std::{io, net::SocketAddr, sync::Arc};

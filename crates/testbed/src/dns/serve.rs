@@ -11,7 +11,7 @@ use tokio::{
 use super::{answer::Transport, zone::Zone};
 
 /// Binds both transports to one port. With port 0 the system's choice for UDP may be taken for TCP: then again.
-pub(super) async fn bind(addr: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
+pub(crate) async fn bind(addr: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
     let mut attempts = if addr.port() == 0 { 16 } else { 1 };
     loop {
         let udp = UdpSocket::bind(addr).await?;
@@ -25,7 +25,7 @@ pub(super) async fn bind(addr: SocketAddr) -> io::Result<(UdpSocket, TcpListener
 }
 
 /// One task answers everything, in one buffer: an answer takes less time than handing it to another task.
-pub(super) async fn udp(socket: UdpSocket, zone: Arc<Zone>) {
+pub(crate) async fn udp(socket: UdpSocket, zone: Arc<Zone>) {
     let mut query = [0; 4096];
     let mut reply = Vec::with_capacity(4096);
     loop {
@@ -43,7 +43,7 @@ pub(super) async fn udp(socket: UdpSocket, zone: Arc<Zone>) {
     }
 }
 
-pub(super) async fn tcp(listener: TcpListener, zone: Arc<Zone>) {
+pub(crate) async fn tcp(listener: TcpListener, zone: Arc<Zone>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, zone.clone()))),

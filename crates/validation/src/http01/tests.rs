@@ -519,6 +519,25 @@ async fn an_address_is_dialled_without_the_dns_and_is_the_host() {
     }
 }
 
+#[tokio::test]
+async fn the_port_is_named_in_the_first_request_only_where_that_is_asked_for() {
+    for (names_port, expected) in [
+        (false, "host: example.org\r\n".to_owned()),
+        (true, "host: example.org:".to_owned()),
+    ] {
+        let web = Web::saying(right()).await;
+        let world = world(&web);
+        let method = Http01::naming_port(world.network(), names_port);
+        let report = method.validate(world.request("example.org")).await;
+        assert_eq!(report.verdict, Ok(()));
+        let expected = match names_port {
+            true => format!("{expected}{}\r\n", web.port),
+            false => expected,
+        };
+        assert!(web.heads()[0].contains(&expected), "{}", web.heads()[0]);
+    }
+}
+
 #[test]
 fn it_is_offered_for_hosts_and_addresses_and_not_for_wildcards() {
     let method = Http01::new(World::with(Dns::default()).network());

@@ -54,7 +54,8 @@ pub(super) enum RedirectRefusal {
 
 impl Url {
     /// RFC 8555 §8.3 and RFC 8738 §5: the scheme is http, the port 80, the path fixed.
-    pub fn of_challenge(host: Target, port: u16, token: &str) -> Self {
+    /// Whatever port is dialled in place of 80, it is not named unless `names_port` says so.
+    pub fn of_challenge(host: Target, port: u16, names_port: bool, token: &str) -> Self {
         let path = format!("/.well-known/acme-challenge/{token}")
             .parse()
             .expect("invariant: a token consists of base64url characters");
@@ -62,7 +63,7 @@ impl Url {
             scheme: Scheme::Http,
             host,
             port,
-            names_port: false,
+            names_port,
             path,
         }
     }
@@ -243,7 +244,7 @@ mod tests {
     use super::*;
 
     fn follow(location: &str) -> Result<String, RedirectRefusal> {
-        let url = Url::of_challenge(Target::Host("example.org".into()), 80, "tok");
+        let url = Url::of_challenge(Target::Host("example.org".into()), 80, false, "tok");
         url.follow(location.as_bytes()).map(|url| url.to_string())
     }
 
@@ -326,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_path_alone_stays_where_it_is_and_a_host_means_the_port_of_its_scheme() {
-        let url = Url::of_challenge(Target::Host("example.org".into()), 5002, "tok");
+        let url = Url::of_challenge(Target::Host("example.org".into()), 5002, false, "tok");
         assert_eq!(url.follow(b"/x").map(|url| url.port), Ok(5002));
         assert_eq!(url.follow(b"http://example.org/x").map(|url| url.port), Ok(80));
         assert_eq!(url.follow(b"//example.org/x").map(|url| url.port), Ok(80));
@@ -338,7 +339,7 @@ mod tests {
     #[test]
     fn an_address_is_its_own_host_and_ipv6_stands_in_brackets() {
         let authority =
-            |address: &str| Url::of_challenge(Target::Address(address.parse().unwrap()), 80, "t").authority();
+            |address: &str| Url::of_challenge(Target::Address(address.parse().unwrap()), 80, false, "t").authority();
         assert_eq!(authority("192.0.2.1"), "192.0.2.1");
         assert_eq!(authority("2001:db8::1"), "[2001:db8::1]");
     }
