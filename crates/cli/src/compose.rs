@@ -9,7 +9,7 @@ use std::{
 };
 
 use authority::{
-    Authority, ExternalAccounts, Policy,
+    Authority, ExternalAccounts, Policy, Registry,
     operations::Limits,
     ports::{BoxFuture, Issuance, Store},
 };

@@ -5,8 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use acme::Problem;
-use authority::ports::BoxFuture;
+use authority::{Authority, Failure, ports::BoxFuture};
 use bytes::Bytes;
 use jose::base64url;
 use pkix::certificate::{Certificate, Serial};
@@ -63,14 +62,15 @@ impl OpenResource for DictatedRenewals {
         self.renewals.directory_member()
     }
 
-    fn get<'a>(&'a self, rest: &'a str) -> BoxFuture<'a, Result<OpenReply, Problem>> {
+    fn get<'a>(&'a self, authority: &'a Authority, rest: &'a str) -> BoxFuture<'a, Result<OpenReply, Failure>> {
         match self.dictated.answer(rest) {
             Some(body) => Box::pin(std::future::ready(Ok(OpenReply {
                 content_type: "application/json",
                 body,
                 retry_after: Some(RETRY_AFTER),
+                max_age: None,
             }))),
-            None => self.renewals.get(rest),
+            None => self.renewals.get(authority, rest),
         }
     }
 }
