@@ -144,10 +144,10 @@ mod tests {
             .windows(5)
             .position(|window| window == b"\xa0\x03\x02\x01\x02")
             .unwrap();
-        let content = [b"\xa0\x04\x02\x02\x00\xff", &der[at + 5..]].concat();
+        let content = [&b"\xa0\x04\x02\x02\x00\xff"[..], &der[at + 5..]].concat();
         let length = u16::try_from(content.len()).unwrap().to_be_bytes();
         let other = match length {
-            [0, short @ 128..] => [&[0x30, 0x81, short][..], &content].concat(),
+            [0, short] if short >= 0x80 => [&[0x30, 0x81, short][..], &content].concat(),
             _ => [&[0x30, 0x82][..], &length, &content].concat(),
         };
         assert_eq!(TbsCertificate::from_der(&other), Err(CertificateError::Version(255)));
