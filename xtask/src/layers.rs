@@ -33,7 +33,7 @@ const EXTENSION: &str = "extensions/*";
 const BUILDS_ON: &[(&str, &str)] = &[("delegation", "star")];
 
 /// Compositions: they may name every crate, and only each other may name them.
-const COMPOSITIONS: &[&str] = &["cli", "conformance", "testbed"];
+const COMPOSITIONS: &[&str] = &["cli", "conformance", "fuzz", "testbed"];
 
 /// Crates of others that would bring I/O, a runtime or a database where there is none, with all `name-*`.
 const IMPURE: &[&str] = &["tokio", "axum", "hyper", "sqlx", "rusqlite", "rustls"];

@@ -5,6 +5,7 @@ use std::{process::Command, time::Instant};
 use crate::{
     demo, docs, issued, layers, minutes, packages,
     run::{Outcome, cargo, output, run},
+    target,
 };
 
 type Step = (&'static str, &'static str, fn() -> Outcome);
@@ -38,6 +39,11 @@ const STEPS: &[Step] = &[
         docs::check,
     ),
     ("tests", "unit, contract, conformance and interoperability tests", tests),
+    (
+        "fuzz",
+        "every reader of strangers' octets, with damage that is the same in every run",
+        fuzz,
+    ),
     (
         "pkilint",
         "a foreign linter on every certificate that a test had issued",
@@ -107,6 +113,15 @@ fn clippy() -> Outcome {
         "warnings",
     ]))
 }
+
+/// Built with everything else, so that nothing is built twice. A fuzzer that finds its own way is in `fuzz/README.md`.
+fn fuzz() -> Outcome {
+    run(&mut cargo(&["build", "--workspace", "--locked"]))?;
+    run(Command::new(target().join("debug").join("fuzz")).args(["--rounds", FUZZ_ROUNDS]))
+}
+
+/// Some 20 s of a debug build's time.
+const FUZZ_ROUNDS: &str = "15000";
 
 /// With nextest where it is installed: each test has a process of its own there, and they run side by side.
 fn tests() -> Outcome {

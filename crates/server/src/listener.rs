@@ -179,3 +179,66 @@ const HTTP2_LIFE: Duration = Duration::from_secs(30 * 60);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Empty;
+    use hyper::client::conn::{http1, http2};
+
+    use super::*;
+
+    /// Panics at one path, and answers at every other.
+    #[derive(Clone)]
+    struct Brittle;
+
+    impl AsyncHandler for Brittle {
+        async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+            assert_ne!(request.uri().path(), "/panic", "on purpose");
+            Response::new(Full::default())
+        }
+    }
+
+    fn get(path: &str) -> Request<Empty<Bytes>> {
+        let uri = format!("http://ca.test{path}");
+        Request::get(uri).body(Empty::new()).unwrap()
+    }
+
+    async fn connect(address: SocketAddr) -> http1::SendRequest<Empty<Bytes>> {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    }
+
+    // T32
+    #[tokio::test]
+    async fn t32_a_panic_ends_its_own_connection_and_no_other() {
+        let listener = Listener::http(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let address = listener.address().unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(listener.serve(Brittle, stopped));
+        let mut earlier = connect(address).await;
+        for _ in 0..3 {
+            assert!(connect(address).await.send_request(get("/panic")).await.is_err());
+        }
+        assert!(earlier.send_request(get("/")).await.is_ok());
+        assert!(connect(address).await.send_request(get("/")).await.is_ok());
+    }
+
+    // T32
+    #[tokio::test]
+    async fn t32_a_panic_ends_its_own_stream_of_an_http2_connection() {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let graceful = GracefulShutdown::new();
+        let from = ([127, 0, 0, 1], 1).into();
+        tokio::spawn(converse(theirs, from, true, Brittle, graceful.watcher()));
+        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(ours))
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        for _ in 0..3 {
+            assert!(sender.send_request(get("/panic")).await.is_err());
+            assert!(sender.send_request(get("/")).await.is_ok());
+        }
+    }
+}

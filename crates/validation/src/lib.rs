@@ -31,6 +31,8 @@ use self::{
     policy::{AddressPolicy, PortPolicy},
 };
 
+#[doc(hidden)]
+pub use self::http01::offline as http_offline;
 pub use self::{dns01::Dns01, http01::Http01, tls_alpn01::TlsAlpn01};
 
 /// What an operator decides about validation.

@@ -77,7 +77,7 @@ impl TbsCertificate {
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let tbs: EncodedTbs<'_> = encoding::decode(der)?;
         if tbs.version != V3 {
-            return Err(CertificateError::Version(tbs.version + 1));
+            return Err(CertificateError::Version(tbs.version.saturating_add(1)));
         }
         let algorithm = SignatureAlgorithm::from_der(tbs.signature_algorithm.0);
         let read = Self {
@@ -133,6 +133,24 @@ mod tests {
     fn what_is_written_is_read_back() {
         let tbs = example();
         assert_eq!(TbsCertificate::from_der(&tbs.to_der()).unwrap(), tbs);
+    }
+
+    // T32
+    #[test]
+    fn t32_the_greatest_version_that_fits_an_octet_is_another_version() {
+        let der = example().to_der();
+        // SEQUENCE with a length of two octets or three, then [0] { INTEGER 2 }
+        let at = der
+            .windows(5)
+            .position(|window| window == b"\xa0\x03\x02\x01\x02")
+            .unwrap();
+        let content = [&b"\xa0\x04\x02\x02\x00\xff"[..], &der[at + 5..]].concat();
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        let other = match length {
+            [0, short] if short >= 0x80 => [&[0x30, 0x81, short][..], &content].concat(),
+            _ => [&[0x30, 0x82][..], &length, &content].concat(),
+        };
+        assert_eq!(TbsCertificate::from_der(&other), Err(CertificateError::Version(255)));
     }
 
     #[test]

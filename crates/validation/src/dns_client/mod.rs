@@ -3,6 +3,8 @@
 //! Nothing is cached, so a record that was missing a second ago is found when it is there. Whoever wants fewer
 //! questions on the wire has a recursor for that, and its operator decides for how long it believes a denial.
 
+#[doc(hidden)]
+pub mod offline;
 mod recursor;
 mod resolv_conf;
 

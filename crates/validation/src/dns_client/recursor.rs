@@ -133,7 +133,12 @@ impl Query {
         })
     }
 
-    fn is_answered_by(&self, answer: &Message<Vec<u8>>) -> bool {
+    /// The identifier by which an answer is known (RFC 1035 §4.1.1).
+    pub(super) fn number(&self) -> [u8; 2] {
+        [self.bytes[0], self.bytes[1]]
+    }
+
+    pub(super) fn is_answered_by(&self, answer: &Message<Vec<u8>>) -> bool {
         let Ok(query) = Message::from_slice(&self.bytes) else {
             return false;
         };

@@ -1,6 +1,8 @@
 //! `http-01` (RFC 8555 §8.3).
 
 mod exchange;
+#[doc(hidden)]
+pub mod offline;
 mod url;
 
 use std::sync::Arc;

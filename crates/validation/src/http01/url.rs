@@ -212,7 +212,7 @@ fn parse_host(host: &str) -> Result<Target, RedirectRefusal> {
     if is_number(host.trim_end_matches('.').rsplit('.').next().unwrap_or_default()) {
         return Err(RedirectRefusal::NumericHost);
     }
-    if let Some(host) = host.strip_suffix(".well-known") {
+    if let Some(host) = host.to_ascii_lowercase().strip_suffix(".well-known") {
         return Err(RedirectRefusal::MissingSlash {
             host: excerpt::plain(host.as_bytes(), SHOWN),
         });
@@ -323,6 +323,8 @@ mod tests {
                 .to_string()
                 .contains("a slash is missing between \"example.org\" and")
         );
+        // Hosts have no letter case.
+        assert_eq!(follow("https://Example.ORG.Well-Known/acme-challenge/tok"), Err(refusal));
     }
 
     #[test]

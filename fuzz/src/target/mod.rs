@@ -1,0 +1,46 @@
+//! What is fuzzed.
+
+mod caa;
+mod certificate;
+mod chain;
+mod crl;
+mod csr;
+mod dns_answer;
+mod http_answer;
+mod jws;
+mod names;
+mod objects;
+mod ocsp;
+
+pub use self::{
+    caa::caa, certificate::certificate, chain::chain, crl::crl, csr::csr, dns_answer::dns_answer,
+    http_answer::http_answer, jws::jws, names::names, objects::objects, ocsp::ocsp,
+};
+
+/// A reader and its invariants.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Also of its corpus, and of its binary below `cargo-fuzz/`.
+    pub name: &'static str,
+    pub run: fn(&[u8]),
+    /// How much damage is done in one round of a replay: what takes longer gets less, for a debug build's sake.
+    pub share: u32,
+}
+
+const fn target(name: &'static str, run: fn(&[u8]), share: u32) -> Target {
+    Target { name, run, share }
+}
+
+pub const ALL: &[Target] = &[
+    target("caa", caa, 4),
+    target("certificate", certificate, 1),
+    target("chain", chain, 1),
+    target("crl", crl, 2),
+    target("csr", csr, 1),
+    target("dns_answer", dns_answer, 2),
+    target("http_answer", http_answer, 2),
+    target("jws", jws, 1),
+    target("names", names, 4),
+    target("objects", objects, 2),
+    target("ocsp", ocsp, 2),
+];
