@@ -1,5 +1,7 @@
-//! `cargo xtask demo [core|all]`: the documented commands of each system against real peers, as a transcript that ends in
+//! `cargo xtask demo [core|csr-first|all]`: the documented commands of each system against real peers, as a transcript that ends in
 //! the artefact and a foreign program's verdict.
+
+mod csr_first;
 
 use std::{
     fs,
@@ -17,7 +19,7 @@ use crate::{
 type Demo = (&'static str, fn(&Path) -> Outcome);
 
 /// One for each system that exists.
-const DEMOS: &[Demo] = &[("core", core)];
+const DEMOS: &[Demo] = &[("core", core), ("csr-first", csr_first::show)];
 
 /// Runs a demo by name, or all of them.
 pub fn show(name: &str) -> Outcome {
@@ -144,6 +146,11 @@ fn verify(folder: &Path, certificate: &str, chain: &str) -> Outcome {
 
 /// Shows a command as a person would type it, and runs it.
 fn type_in(folder: &Path, command: &mut Command) -> Outcome {
+    println!("\n$ {}", typed(command));
+    run(command.current_dir(folder).stdin(Stdio::null()))
+}
+
+fn typed(command: &Command) -> String {
     let environment = command
         .get_envs()
         .filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
@@ -160,14 +167,15 @@ fn type_in(folder: &Path, command: &mut Command) -> Outcome {
             .get_args()
             .map(|argument| argument.to_string_lossy().into_owned()),
     );
-    println!("\n$ {}", line.join(" "));
-    run(command.current_dir(folder).stdin(Stdio::null()))
+    line.join(" ")
 }
 
 /// `vidimus dev` until this is dropped.
 struct Server {
     child: Child,
     directory: String,
+    /// What it printed first, line by line.
+    said: Vec<String>,
 }
 
 impl Server {
@@ -189,31 +197,61 @@ impl Server {
             &port,
             "--no-first-certificate",
         ];
-        println!("\n$ vidimus {} {}", arguments.join(" "), more.join(" "));
+        Self::spawn(folder, &[&arguments[..], &more[..]].concat())
+    }
+
+    /// Waits until it serves, and a moment of what it prints then.
+    fn spawn(folder: &Path, arguments: &[&str]) -> Outcome<Self> {
+        println!("\n$ vidimus {}", arguments.join(" "));
         let mut child = Command::new(vidimus())
             .args(arguments)
-            .args(more)
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| format!("vidimus does not start: {error}"))?;
-        let mut lines = child
+        let lines = child
             .stdout
             .take()
             .map(|out| BufReader::new(out).lines())
             .into_iter()
-            .flatten()
-            .map_while(Result::ok);
-        let ready = lines.find_map(|line| line.strip_prefix("ready ").map(str::to_owned));
-        std::thread::spawn(move || lines.count());
-        match ready {
-            Some(directory) => {
-                println!("ready {directory}");
-                Ok(Self { child, directory })
+            .flatten();
+        let mut lines = lines.map_while(Result::ok);
+        let (mut said, last) = (
+            Vec::new(),
+            if arguments.first() == Some(&"dev") {
+                "dns "
+            } else {
+                "ready "
+            },
+        );
+        for line in lines.by_ref() {
+            println!("{line}");
+            let is_last = line.starts_with(last);
+            said.push(line);
+            if is_last {
+                break;
             }
-            None => Err("vidimus dev ended before it was ready".into()),
         }
+        std::thread::spawn(move || lines.count());
+        let mut server = Self {
+            child,
+            directory: String::new(),
+            said,
+        };
+        match server.said("ready") {
+            Some(directory) => {
+                server.directory = directory;
+                Ok(server)
+            }
+            None => Err(format!("vidimus {} ended before it was ready", arguments.join(" "))),
+        }
+    }
+
+    /// What follows a word that begins a line.
+    fn said(&self, word: &str) -> Option<String> {
+        let mut lines = self.said.iter();
+        lines.find_map(|line| Some(line.strip_prefix(word)?.strip_prefix(' ')?.to_owned()))
     }
 }
 

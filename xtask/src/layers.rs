@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("authority", &["acme"]),
     ("validation", &["authority"]),
     ("issuance", &["authority"]),
+    ("backend", &["authority", "client"]),
     ("storage", &["authority"]),
     ("config", &[]),
     ("server", &["authority", "config"]),

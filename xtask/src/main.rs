@@ -70,7 +70,7 @@ usage: cargo xtask COMMAND
   test [STEP…]      everything that must hold before a change is merged, or the named steps of it
   test --list       the names of the steps
   bench [--quick]   the figures, beside Debian's pebble; also in target/bench.json
-  demo [core|all]   the documented commands against real peers, as a transcript
+  demo [core|csr-first|all]   the documented commands against real peers, as a transcript
   docs              write the documentation pages that are made from the code
   layers            whether the crates' manifests keep to the arrows between the parts
   suites            the published test suite of an ACME client, with target/debug/vidimus in Pebble's place

@@ -11,15 +11,16 @@ use std::{
 use authority::{
     Authority, ExternalAccounts, Policy, Registry,
     operations::Limits,
-    ports::{BoxFuture, Issuance, Store},
+    ports::{BackEnd, BoxFuture, Issuance, Store},
 };
+use client::SolverSettings;
 use config::Config;
-use issuance::{CrlUrls, Issuer, IssuerUrls, Issuers, Profile};
+use issuance::{CrlUrls, External, Issuer, IssuerUrls, Issuers, Profile};
 use pkix::certificate::Certificate;
 use serde_json::{Map, Value};
 use server::{
-    Admin, AsyncHandler, Front, Fronts, Links, Listener, Nonces, OpenResource, Options, PeerBook, PeerDesk, Peers,
-    Place, Public, Resource, Seal, TlsIdentity, Waiting,
+    Admin, AsyncHandler, Front, Fronts, Links, Listener, Nonces, OpenResource, Options, Page, PeerBook, PeerDesk,
+    Peers, Place, Public, Resource, Seal, TlsIdentity, Waiting,
 };
 use storage::Database;
 use tokio::sync::watch;
@@ -107,6 +108,11 @@ impl Node {
             .await
             .map_err(|error| format!("the database's sealing key cannot be read: {error}"))?;
 
+        let instance = database
+            .load_or_create_secret("instance", world::random_array())
+            .await
+            .map_err(|error| format!("the database's own name cannot be read: {error}"))?;
+        let instance = jose::base64url::encode(&instance[..INSTANCE]);
         let Kept {
             nonces,
             nonce_file,
@@ -122,6 +128,7 @@ impl Node {
         let ground = Ground {
             folder,
             secret,
+            instance,
             database: database.clone(),
             waiting: Arc::new(Waiting::default()),
             nonces: nonces.clone(),
@@ -259,6 +266,8 @@ struct Ground<'a> {
     folder: &'a Path,
     /// Seals every identifier on the wire.
     secret: [u8; 32],
+    /// Tells the database from any other.
+    instance: String,
     database: Arc<dyn Database>,
     waiting: Arc<Waiting>,
     nonces: Arc<Nonces>,
@@ -293,6 +302,7 @@ impl Directory {
         let issuers = Arc::new(issuers(config, ground.folder, seams)?);
         let policy = Policy {
             directory: name.to_owned(),
+            instance: ground.instance.clone(),
             ..policy(config, ground.folder)?
         };
         let added = added(config, ground.folder, links(), &issuers, seams)?;
@@ -310,7 +320,7 @@ impl Directory {
             ground.nonces.clone(),
             ground.peers.clone(),
             ground.waiting.clone(),
-            options(config, added.meta, seams.open(added.open)),
+            options(config, added.meta, seams.open(added.open), added.pages),
         );
         Ok(Self {
             name: name.to_owned(),
@@ -473,6 +483,9 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// How often CRLs are looked at that nothing on this node made due.
 const PUBLISH: Duration = Duration::from_secs(60);
 
+/// Enough octets of a database's secret to tell it from any other.
+const INSTANCE: usize = 9;
+
 fn database_url(url: &str, folder: &Path) -> String {
     match url.strip_prefix("sqlite:") {
         Some(file) if file != ":memory:" => format!("sqlite:{}", folder.join(file).display()),
@@ -534,6 +547,7 @@ fn added(config: &Config, folder: &Path, links: Links, issuers: &Issuers, seams:
     let profiles = issuers.profiles().into_iter().collect();
     let mut context = Context {
         settings: toml::Table::new(),
+        external_url: &config.server.external_url,
         network: network.clone(),
         caa_identities: caa_identities(config)?,
         profiles: &profiles,
@@ -652,7 +666,15 @@ fn blocked_keys(file: &Path) -> Result<HashSet<[u8; 32]>, String> {
 }
 
 fn issuers(config: &Config, folder: &Path, seams: &impl Seams) -> Result<Issuers, String> {
-    let issuers = config.issuer.iter().map(|(name, settings)| {
+    let own = config
+        .issuer
+        .iter()
+        .filter(|(_, settings)| settings.kind == config::IssuerKind::Own);
+    let issuers = own.map(|(name, settings)| {
+        let setting = |key: &str, file: &Option<PathBuf>| match file {
+            Some(file) => Ok(folder.join(file)),
+            None => Err(format!("issuer.{name}.{key} is missing")),
+        };
         let base = config
             .server
             .public_http
@@ -663,8 +685,9 @@ fn issuers(config: &Config, folder: &Path, seams: &impl Seams) -> Result<Issuers
             certificate: base.map(|base| format!("{base}/issuer/{name}.cer")),
             ocsp: base.filter(|_| settings.ocsp).map(|base| format!("{base}/ocsp/{name}")),
         };
-        let certificate = seams.read(&folder.join(&settings.certificate))?;
-        let key_file = folder.join(&settings.key);
+        let certificate_file = setting("certificate", &settings.certificate)?;
+        let certificate = seams.read(&certificate_file)?;
+        let key_file = setting("key", &settings.key)?;
         let key = read_key(&key_file, &format!("issuer.{name}.key"), seams)?;
         let issuer = Issuer::from_pem(name, &certificate, &key, seams.urls(urls)).map_err(|error| {
             let key_file = key_file.display();
@@ -675,7 +698,7 @@ fn issuers(config: &Config, folder: &Path, seams: &impl Seams) -> Result<Issuers
         if signs && issuer.not_after() <= world::now() {
             return Err(format!(
                 "issuer.{name}: its certificate {} expired at {}; have it renewed, or name another issuer in its profiles",
-                folder.join(&settings.certificate).display(),
+                certificate_file.display(),
                 issuer.not_after()
             ));
         }
@@ -697,7 +720,69 @@ fn issuers(config: &Config, folder: &Path, seams: &impl Seams) -> Result<Issuers
         common_name: settings.common_name,
         client_auth: settings.client_auth,
     });
-    Issuers::new(issuers.collect::<Result<_, String>>()?, profiles.collect()).map_err(|error| error.to_string())
+    let issuers = issuers.collect::<Result<_, String>>()?;
+    Issuers::with_external(issuers, external(config, folder, seams)?, profiles.collect()).map_err(|error| error.to_string())
+}
+
+/// The issuers that are not ours.
+fn external(config: &Config, folder: &Path, seams: &impl Seams) -> Result<Vec<External>, String> {
+    let external = config.issuer.iter().filter_map(|(name, settings)| {
+        let back_end: Result<Arc<dyn BackEnd>, String> = match settings.kind {
+            config::IssuerKind::Own => return None,
+            config::IssuerKind::Acme => relay(name, settings, folder, seams).map(|relay| Arc::new(relay) as _),
+            config::IssuerKind::Command => Ok(Arc::new(backend::Command {
+                command: settings.command.clone(),
+                folder: folder.to_owned(),
+                time_limit: settings.time_limit.duration(),
+                patience: settings.patience.duration(),
+            })),
+        };
+        let roots = match &settings.roots {
+            Some(file) => files::read(&folder.join(file)).and_then(|pem| {
+                pkix::pem::parse_chain(&pem)
+                    .map_err(|error| format!("issuer.{name}.roots: {}: {error}", file.display()))
+            }),
+            None => Ok(Vec::new()),
+        };
+        let made =
+            back_end.and_then(|back_end| External::new(name, back_end, &roots?).map_err(|error| error.to_string()));
+        Some(made)
+    });
+    external.collect()
+}
+
+/// Another ACME authority, as issuer.
+fn relay(
+    name: &str,
+    settings: &config::Issuer,
+    folder: &Path,
+    seams: &impl Seams,
+) -> Result<backend::Relay, String> {
+    let missing = |key: &str| format!("issuer.{name}.{key} is missing");
+    let server = settings.server.clone().ok_or_else(|| missing("server"))?;
+    let key = folder.join(settings.account_key.as_ref().ok_or_else(|| missing("account_key"))?);
+    let pem = read_key(&key, &format!("issuer.{name}.account_key"), seams)?;
+    let account_key = jose::SigningKey::from_pkcs8_pem(&pem).map_err(|error| {
+        let key = key.display();
+        format!("issuer.{name}.account_key: {key}: {error}; name a file with one PKCS#8 key in PEM")
+    })?;
+    let solvers = [
+        settings.dns_hook.clone().map(SolverSettings::DnsHook),
+        settings
+            .webroot
+            .as_ref()
+            .map(|root| SolverSettings::Webroot(folder.join(root))),
+        settings.standalone.clone().map(SolverSettings::Standalone),
+    ];
+    let relay = backend::Relay::new(backend::RelaySettings {
+        server,
+        ca_bundle: settings.ca_bundle.as_ref().map(|file| folder.join(file)),
+        account_key,
+        agrees_to_terms: settings.agree_to_terms,
+        solvers: solvers.into_iter().flatten().collect(),
+        patience: settings.patience.duration(),
+    });
+    relay.map_err(|why| format!("issuer.{name}: {why}"))
 }
 
 /// A private key's file, with the setting that names it.
@@ -708,7 +793,12 @@ fn read_key(file: &Path, setting: &str, seams: &impl Seams) -> Result<zeroize::Z
     Ok(zeroize::Zeroizing::new(key))
 }
 
-fn options(config: &Config, members: Map<String, Value>, open: Vec<Arc<dyn OpenResource>>) -> Options {
+fn options(
+    config: &Config,
+    members: Map<String, Value>,
+    open: Vec<Arc<dyn OpenResource>>,
+    pages: Vec<Page>,
+) -> Options {
     Options {
         meta: acme::Meta {
             terms_of_service: config.acme.terms_of_service.clone(),
@@ -721,6 +811,7 @@ fn options(config: &Config, members: Map<String, Value>, open: Vec<Arc<dyn OpenR
         // What never counts for an order is not offered (RFC 8555 §7.1.1, §7.4.1).
         pre_authorization: config.acme.pre_authorization && !config.acme.reuse_authorizations.duration().is_zero(),
         open,
+        pages,
         hold: config.server.hold.duration(),
         orders_per_page: config.server.orders_per_page,
     }

@@ -6,7 +6,7 @@ use authority::{Registry, ports::AccountUrl};
 use caa::CaaCheck;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use server::OpenResource;
+use server::{OpenResource, Page};
 use validation::dial::Network;
 
 /// The documents beyond the base that this program knows.
@@ -20,6 +20,18 @@ pub const EXTENSIONS: &[Extension] = &[
         name: "caa",
         on: |context| !context.caa_identities.is_empty(),
         register: caa,
+    },
+    // Never on by itself: ordinary clients cannot order where it is.
+    Extension {
+        name: "csr-first",
+        on: |_| false,
+        register: |added, context| {
+            let settings = context.settings()?;
+            csr_first::register(&mut added.registry, &settings, context.external_url);
+            csr_first::describe(&mut added.meta, &settings);
+            added.pages.push(csr_first::page(&settings));
+            Ok(())
+        },
     },
     // Never on by themselves: clients in use fail on types they do not know, and take the first that begins with `dns`,
     // so these come after the base's.
@@ -75,12 +87,16 @@ pub struct Added {
     pub meta: Map<String, Value>,
     /// What anybody may read.
     pub open: Vec<Arc<dyn OpenResource>>,
+    /// What stands outside of every directory, for people.
+    pub pages: Vec<Page>,
 }
 
 /// What an extension may build on.
 pub struct Context<'a> {
     /// Its own table, without `enabled`.
     pub settings: toml::Table,
+    /// What every URL of this server begins with.
+    pub external_url: &'a str,
     /// The way out that the base's methods use: the resolver, what may be dialled, the clock.
     pub network: Arc<Network>,
     /// The names by which CAA records mean this authority.

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -55,12 +54,9 @@ impl Init {
 /// A configuration with the issuer and profile that [`AuthorityFiles`] makes.
 pub fn first_config(listen: SocketAddr, external_url: String) -> Config {
     let issuer = config::Issuer {
-        certificate: "issuing.pem".into(),
-        key: "issuing.key".into(),
-        alternates: Vec::new(),
-        crl_shards: NonZeroU32::MIN,
-        crl_lifetime: "7d".parse().expect("invariant: a duration"),
-        ocsp: false,
+        certificate: Some("issuing.pem".into()),
+        key: Some("issuing.key".into()),
+        ..config::Issuer::default()
     };
     let profile = config::Profile {
         description: "certificates of TLS servers".to_owned(),

@@ -46,6 +46,7 @@ fn identifiers() -> Result<String, String> {
     let network = validation::network(settings, Arc::new(world::now)).map_err(|error| error.to_string())?;
     let context = Context {
         settings: toml::Table::new(),
+        external_url: "https://ca.example",
         network: Arc::new(network),
         caa_identities: &["ca.example".to_owned()],
         profiles: &BTreeMap::new(),

@@ -126,6 +126,36 @@ fn a_value_that_cannot_be_meant() {
 }
 
 #[test]
+fn an_issuer_whose_settings_are_another_kinds() {
+    for (text, parts) in [
+        ("kind = \"command\"", ["issuer.legacy.command", "needs it"]),
+        (
+            "kind = \"command\"\ncommand = [\"issue.sh\"]",
+            ["issuer.legacy.command", "not an absolute path"],
+        ),
+        (
+            "kind = \"command\"\ncommand = [\"/bin/true\"]\nkey = \"issuing.key\"",
+            ["issuer.legacy.key", "no use for it"],
+        ),
+        ("certificate = \"issuing.pem\"", ["issuer.legacy.key", "needs it"]),
+        ("kind = \"acme\"", ["issuer.legacy.server", "needs it"]),
+        (
+            "kind = \"cmp\"",
+            ["issuer.legacy.kind", "expected one of `own`, `command`, `acme`"],
+        ),
+    ] {
+        let authority = Authority::new();
+        let config = fs::read_to_string(authority.file("vidimus.toml")).unwrap();
+        fs::write(
+            authority.file("vidimus.toml"),
+            format!("{config}\n[issuer.legacy]\n{text}\n"),
+        )
+        .unwrap();
+        said(&authority.refuses_to_serve(), &parts);
+    }
+}
+
+#[test]
 fn a_configuration_that_is_not_there_or_not_toml() {
     let authority = Authority::new();
     fs::write(authority.file("vidimus.toml"), "[server\n").unwrap();
@@ -150,6 +180,10 @@ fn an_extension_that_cannot_work_as_it_is_set() {
             ["extensions.ip.enabled", "neither true nor false"],
         ),
         ("[extensions.ip]\nport = 1", ["extensions.ip.port", "no such setting"]),
+        (
+            "[extensions.csr-first]\nenabled = true\nmatch = \"names\"",
+            ["extensions.csr-first", "`identical` or `identifiers`"],
+        ),
         (
             "[extensions.onoin]\nenabled = true",
             ["extensions.onoin", "there is no such extension; there are: "],

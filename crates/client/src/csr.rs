@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use pkix::{
     csr::{CertificateRequest, CsrError, build_csr},
-    key::KeyPair,
+    key::{KeyKind, KeyPair},
     name::GeneralName,
 };
 use rustls::pki_types::{CertificateSigningRequestDer, pem::PemObject as _};
@@ -42,6 +42,17 @@ impl KeyType {
             Self::Ec384 => KeyPair::generate_p384(),
             Self::Rsa2048 => KeyPair::generate_rsa2048(),
             Self::Ed25519 => KeyPair::generate_ed25519(),
+        }
+    }
+
+    /// Whether a key is of this kind.
+    pub(crate) fn is_of(self, key: &KeyPair) -> bool {
+        let kind = key.public_key().kind();
+        match self {
+            Self::Ec256 => kind == KeyKind::EcP256,
+            Self::Ec384 => kind == KeyKind::EcP384,
+            Self::Rsa2048 => matches!(kind, KeyKind::Rsa { .. }),
+            Self::Ed25519 => kind == KeyKind::Ed25519,
         }
     }
 

@@ -83,6 +83,12 @@ impl Directory {
         self.fetch(Method::GET, url, asked).await
     }
 
+    /// Whether a new order must bring its request: authorities that begin with it say so in their directory.
+    pub async fn wants_csr_first(&self) -> Result<bool, Error> {
+        let flag = self.resources().await?.meta.members.get("newOrderCsrRequired").cloned();
+        Ok(flag == Some(serde_json::Value::Bool(true)))
+    }
+
     /// A request that is not signed.
     async fn fetch(&self, method: Method, url: &str, asked: &str) -> Result<Answer, Error> {
         let mut failures = Failures::default();

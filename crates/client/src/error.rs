@@ -89,6 +89,12 @@ impl Error {
         self.problem().is_some_and(|problem| problem.kind == *kind)
     }
 
+    /// Whether the order is to be placed again with its request: what a directory that was read too long ago did not say.
+    pub(crate) fn wants_csr_first(&self) -> bool {
+        let kind = self.problem().map(|problem| &problem.kind);
+        matches!(kind, Some(ProblemType::Other(uri)) if uri.ends_with("/errors/csrRequired"))
+    }
+
     /// The names that subproblems single out (RFC 8555 §6.7.1).
     pub fn rejected_identifiers(&self) -> Vec<Identifier> {
         let subproblems = self

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use acme::{ProblemType, RenewalId};
+use acme::{OrderStatus, ProblemType, RenewalId};
 use jiff::Timestamp;
 use pkix::key::KeyPair;
 use serde_json::Value;
@@ -23,7 +23,7 @@ use crate::{
     renewal::{RenewalPlan, RenewalState},
     retry::RetryPolicy,
     solver::{Solver, SolverSettings},
-    store::{CertificateName, Files, Ledger, Settings, Store},
+    store::{Ahead, CertificateName, Files, Ledger, Settings, Store},
     transport::{Transport, TransportSettings},
     trust::Trust,
 };
@@ -181,24 +181,18 @@ async fn issue_with(
         Arc::clone(&request.clock),
     );
     let account = account(request, store, &directory).await?;
-    let (account, mut order) = order(request, store, account, wanted).await?;
+    let (account, mut order, ahead) = order(request, store, account, wanted, &name).await?;
     progress(&Event::Ordered {
         url: order.url().to_owned(),
         identifiers: order.identifiers().to_vec(),
     });
-    order.solve(solvers, progress).await?;
-
-    progress(&Event::Finalizing);
-    let (key, csr) = wanted.csr(order.identifiers(), store, &name).await?;
-    order.finalize(&csr).await?;
-    let (chain, certificate_url) = order.download(request.preferred_chain.as_deref()).await?;
-    chain
-        .check(csr.spki_der(), order.identifiers(), request.clock.now())
-        .map_err(|source| Error::Chain {
-            url: certificate_url.clone(),
-            source,
-        })?;
-    let files = store.install(&name, &chain, key.as_ref(), &settings(request, order.identifiers()))?;
+    let installed = finish(request, wanted, store, &name, &mut order, ahead.as_ref(), solvers).await;
+    if let Some(ahead) = ahead
+        && (installed.is_ok() || order.status() == OrderStatus::Invalid)
+    {
+        ahead.forget();
+    }
+    let (chain, files, certificate_url) = installed?;
     progress(&Event::Issued {
         url: certificate_url.clone(),
     });
@@ -217,6 +211,38 @@ async fn issue_with(
         order_url: order.url().to_owned(),
         certificate_url,
     })
+}
+
+/// From an order to files.
+async fn finish(
+    request: &Request,
+    wanted: &Prepared,
+    store: &Store,
+    name: &CertificateName,
+    order: &mut Order,
+    ahead: Option<&Ahead>,
+    solvers: &[Arc<dyn Solver>],
+) -> Result<(Chain, Files, String), Error> {
+    order.solve(solvers, &request.progress).await?;
+    (request.progress)(&Event::Finalizing);
+    let made;
+    let (key, csr) = match ahead {
+        Some(ahead) => (ahead.key(), ahead.csr()),
+        None => {
+            made = wanted.csr(order.identifiers(), store, name).await?;
+            (made.0.as_ref(), &made.1)
+        }
+    };
+    order.finalize(csr).await?;
+    let (chain, url) = order.download(request.preferred_chain.as_deref()).await?;
+    chain
+        .check(csr.spki_der(), order.identifiers(), request.clock.now())
+        .map_err(|source| Error::Chain {
+            url: url.clone(),
+            source,
+        })?;
+    let files = store.install(name, &chain, key, &settings(request, order.identifiers()))?;
+    Ok((chain, files, url))
 }
 
 /// What is wanted, with its names.
@@ -285,6 +311,31 @@ impl Prepared {
         };
         let csr = Csr::new(&key, identifiers).map_err(|error| Error::Input(error.to_string()))?;
         Ok((Some(key), csr))
+    }
+
+    /// The request to place an order with: one that an earlier run has placed one with already, or a new one. It is on
+    /// disk before anybody sees it.
+    async fn ahead(
+        &self,
+        identifiers: &[Identifier],
+        store: &Store,
+        name: &CertificateName,
+        server: &str,
+    ) -> Result<Ahead, Error> {
+        let left = store.ahead(name, server)?;
+        let fits = |left: &Ahead| match &self.key {
+            PreparedKey::Elsewhere(csr) => left.csr().der() == csr.der(),
+            PreparedKey::Make { key_type, .. } => {
+                left.key().is_some_and(|key| key_type.is_of(key)) && left.csr().identifiers() == identifiers
+            }
+        };
+        match left.filter(fits) {
+            Some(left) => Ok(left),
+            None => {
+                let (key, csr) = self.csr(identifiers, store, name).await?;
+                Ok(store.keep_ahead(name, server, key, csr)?)
+            }
+        }
     }
 }
 
@@ -355,16 +406,26 @@ async fn order(
     store: &Store,
     mut account: Account,
     wanted: &Prepared,
-) -> Result<(Account, Order), Error> {
+    name: &CertificateName,
+) -> Result<(Account, Order, Option<Ahead>), Error> {
     let mut identifiers = wanted.identifiers.clone();
     let mut options = options(request, account.directory()).await?;
+    let mut csr_first = account.directory().wants_csr_first().await?;
     let mut is_registered_again = false;
     let mut may_skip = request.skip_rejected && matches!(wanted.key, PreparedKey::Make { .. });
     loop {
-        let error = match Order::create(&account, &identifiers, options.clone()).await {
-            Ok(order) => return Ok((account, order)),
+        let mut ahead = match csr_first {
+            true => Some(wanted.ahead(&identifiers, store, name, &request.server).await?),
+            false => None,
+        };
+        let error = match place(&account, &identifiers, options.clone(), ahead.as_mut()).await {
+            Ok(order) => return Ok((account, order, ahead)),
             Err(error) => error,
         };
+        if error.wants_csr_first() && !csr_first {
+            csr_first = true;
+            continue;
+        }
         if error.is(&ProblemType::AccountDoesNotExist) && !is_registered_again {
             is_registered_again = true;
             let key = Arc::clone(account.key());
@@ -441,6 +502,29 @@ fn may_be_about_replaces(error: &Error) -> bool {
         ) || !problem.subproblems.is_empty()
     });
     refusal.status < 500 && !is_about_else
+}
+
+/// Places an order, or takes up the one that was placed with this request before.
+async fn place(
+    account: &Account,
+    identifiers: &[Identifier],
+    options: OrderOptions,
+    ahead: Option<&mut Ahead>,
+) -> Result<Order, Error> {
+    let Some(ahead) = ahead else {
+        return Order::create(account, identifiers, options).await;
+    };
+    if let Some(url) = ahead.order() {
+        match Order::bind(account, url).await {
+            Ok(order) if order.status() != OrderStatus::Invalid => return Ok(order),
+            // It is over, or the CA has lost it.
+            Ok(_) | Err(Error::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let order = Order::create_for(account, ahead.csr(), options).await?;
+    ahead.ordered(order.url())?;
+    Ok(order)
 }
 
 fn settings(request: &Request, identifiers: &[Identifier]) -> Settings {

@@ -15,7 +15,7 @@ pub use extensions::Ari;
 pub use page::page;
 use serde::{Deserialize, Serialize};
 pub use settings::{
-    Acme, Admin, Database, Directory, ExternalAccounts, Issuer, LimitsPreset, Profile, Server, Validation,
+    Acme, Admin, Database, Directory, ExternalAccounts, Issuer, IssuerKind, LimitsPreset, Profile, Server, Validation,
 };
 
 /// A whole configuration. Unknown keys are refused.
@@ -141,6 +141,7 @@ impl Config {
                     "issuer.{name}.ocsp: certificates name a URL under server.public_http, which is not set"
                 ));
             }
+            issuer.check().map_err(|what| format!("issuer.{name}.{what}"))?;
         }
         for (name, profile) in &self.profile {
             if !self.issuer.contains_key(&profile.issuer) {

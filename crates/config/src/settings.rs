@@ -162,26 +162,70 @@ pub struct Directory {
     pub extensions: Option<BTreeMap<String, toml::Table>>,
 }
 
-/// `[issuer.NAME]`: a CA certificate with its key.
+/// `[issuer.NAME]`: who issues, by a CA certificate with its key, or by being asked.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Issuer {
-    /// The CA certificate, PEM, followed by those above it up to the root, which may be left out.
-    pub certificate: PathBuf,
-    /// Its key, PKCS#8 PEM, mode 0600.
-    pub key: PathBuf,
-    /// Other chains for the same key and name, PEM, offered beside the first (`rel="alternate"`).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// `own`: this server signs, with `certificate` and `key`. `command`: a program of the operator's is asked. `acme`: another ACME authority is, after names were proved here.
+    pub kind: IssuerKind,
+    /// `own`: the CA certificate, PEM, followed by those above it up to the root, which may be left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    /// `own`: its key, PKCS#8 PEM, mode 0600.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// `own`: other chains for the same key and name, PEM, offered beside the first (`rel="alternate"`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alternates: Vec<PathBuf>,
-    /// Over how many CRLs its certificates are spread. After a change certificates stay on the CRL that they name.
-    #[serde(default = "crl_shards")]
+    /// `own`: over how many CRLs its certificates are spread. After a change certificates stay on the CRL that they name.
     pub crl_shards: NonZeroU32,
-    /// Time from a CRL's thisUpdate to its nextUpdate, and how long an OCSP response counts. A new CRL comes at half of it, and at once after a revocation.
-    #[serde(default = "crl_lifetime")]
+    /// `own`: time from a CRL's thisUpdate to its nextUpdate, and how long an OCSP response counts. A new CRL comes at half of it, and at once after a revocation.
     pub crl_lifetime: Span,
-    /// Whether its certificates name this server for OCSP, under `public_http`.
-    #[serde(default)]
+    /// `own`: whether its certificates name this server for OCSP, under `public_http`.
     pub ocsp: bool,
+    /// `command`: the program's absolute path and its arguments. It reads JSON and writes JSON; no shell sees it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// `acme`: the URL of its directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// `acme`: roots for that server's own certificate, PEM; without it the machine's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_bundle: Option<PathBuf>,
+    /// `acme`: the key of this server's account there, PKCS#8 PEM, mode 0600. It is registered when it is first used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_key: Option<PathBuf>,
+    /// `acme`: that its terms of service were read and are agreed to.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub agree_to_terms: bool,
+    /// `acme`: program that shows names to it by dns-01, as that of `vidimus cert issue --dns-hook`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_hook: Option<String>,
+    /// `acme`: web root by which names are shown to it by http-01.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webroot: Option<PathBuf>,
+    /// `acme`: address on which this server itself shows names to it by http-01.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standalone: Option<String>,
+    /// Not `own`: file of certificates, PEM, to which its chains must lead; without it any chain is taken whose every signature verifies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roots: Option<PathBuf>,
+    /// `command`: how long one question may take.
+    #[serde(skip_serializing_if = "is_default_time_limit")]
+    pub time_limit: Span,
+    /// Not `own`: how long after finalize the certificate may take; then the order fails.
+    #[serde(skip_serializing_if = "is_default_patience")]
+    pub patience: Span,
+}
+
+/// Who issues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IssuerKind {
+    #[default]
+    Own,
+    Command,
+    Acme,
 }
 
 /// `[profile.NAME]`: a recipe for certificates.
@@ -205,6 +249,81 @@ pub struct Profile {
     /// Whether the certificate may also authenticate TLS clients.
     #[serde(default)]
     pub client_auth: bool,
+}
+
+impl Default for Issuer {
+    fn default() -> Self {
+        Self {
+            kind: IssuerKind::Own,
+            certificate: None,
+            key: None,
+            alternates: Vec::new(),
+            crl_shards: crl_shards(),
+            crl_lifetime: crl_lifetime(),
+            ocsp: false,
+            command: Vec::new(),
+            server: None,
+            ca_bundle: None,
+            account_key: None,
+            agree_to_terms: false,
+            dns_hook: None,
+            webroot: None,
+            standalone: None,
+            roots: None,
+            time_limit: time_limit(),
+            patience: patience(),
+        }
+    }
+}
+
+impl Issuer {
+    /// Every key for its kind and no other: one that is not read would be one that somebody relies on.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let own = self.kind == IssuerKind::Own;
+        let acme = self.kind == IssuerKind::Acme;
+        let missing = [
+            ("certificate", own && self.certificate.is_none()),
+            ("key", own && self.key.is_none()),
+            ("command", self.kind == IssuerKind::Command && self.command.is_empty()),
+            ("server", acme && self.server.is_none()),
+            ("account_key", acme && self.account_key.is_none()),
+        ];
+        let surplus = [
+            ("certificate", !own && self.certificate.is_some()),
+            ("key", !own && self.key.is_some()),
+            ("alternates", !own && !self.alternates.is_empty()),
+            ("command", self.kind != IssuerKind::Command && !self.command.is_empty()),
+            ("server", !acme && self.server.is_some()),
+            ("ca_bundle", !acme && self.ca_bundle.is_some()),
+            ("account_key", !acme && self.account_key.is_some()),
+            ("agree_to_terms", !acme && self.agree_to_terms),
+            ("dns_hook", !acme && self.dns_hook.is_some()),
+            ("webroot", !acme && self.webroot.is_some()),
+            ("standalone", !acme && self.standalone.is_some()),
+            ("roots", own && self.roots.is_some()),
+        ];
+        let kind = format!("{:?}", self.kind).to_lowercase();
+        if let Some((key, _)) = missing.iter().find(|(_, missing)| *missing) {
+            return Err(format!("{key}: it is missing; an issuer of kind \"{kind}\" needs it"));
+        }
+        if let Some((key, _)) = surplus.iter().find(|(_, surplus)| *surplus) {
+            return Err(format!("{key}: an issuer of kind \"{kind}\" has no use for it"));
+        }
+        if let Some(server) = &self.server
+            && !server.starts_with("https://")
+        {
+            return Err(format!(
+                "server: {server:?} does not begin with https:// (RFC 8555 §6.1)"
+            ));
+        }
+        match self.command.first() {
+            Some(program) if !program.starts_with('/') => Err(format!(
+                "command: {program:?} is not an absolute path; name the program by one"
+            )),
+            _ if self.time_limit.duration().is_zero() => Err("time_limit: it is nothing".to_owned()),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Default for Admin {
@@ -294,6 +413,22 @@ fn crl_shards() -> NonZeroU32 {
 
 fn crl_lifetime() -> Span {
     span("7d")
+}
+
+fn time_limit() -> Span {
+    span("30s")
+}
+
+fn is_default_time_limit(set: &Span) -> bool {
+    *set == time_limit()
+}
+
+fn patience() -> Span {
+    span("7d")
+}
+
+fn is_default_patience(set: &Span) -> bool {
+    *set == patience()
 }
 
 fn lifetime() -> Span {

@@ -12,7 +12,7 @@ use pkix::{
     oid,
 };
 
-use crate::{linted::Linted, urls::IssuerUrls};
+use crate::{linted::Linted, profile::Lifespan, urls::IssuerUrls};
 
 /// Signs linted bytes and nothing else: certificates, lists of revoked ones, answers about single ones.
 pub struct Issuer {
@@ -167,6 +167,14 @@ impl Issuer {
 
     pub(crate) fn hashes(&self) -> &IssuerHashes {
         &self.hashes
+    }
+
+    pub(crate) fn lifespan(&self) -> Lifespan<'_> {
+        Lifespan {
+            name: &self.name,
+            not_before: self.not_before(),
+            not_after: self.not_after(),
+        }
     }
 
     /// What an expired issuer signs is worth nothing.

@@ -6,6 +6,7 @@
 
 mod branched;
 mod crl;
+mod external;
 mod hierarchy;
 mod issuer;
 mod linted;
@@ -18,7 +19,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use authority::{
     model::CertificateRecord,
     ports::{
-        BoxFuture, CrlContents, CrlIssuer, Issuance, IssuanceFailure, IssuanceRequest, Planned, StatusSigning, Validity,
+        BackEnd, BoxFuture, CrlContents, CrlIssuer, Issuance, IssuanceFailure, IssuanceRequest, Planned, Returned,
+        StatusSigning, Validity,
     },
 };
 use jiff::Timestamp;
@@ -28,28 +30,43 @@ use pkix::{
 };
 
 pub use branched::{Branch, Branched, Shape, create_branched};
+pub use external::External;
 pub use hierarchy::{HierarchyError, NewAuthority, create_authority, end_entity_for_api};
 pub use issuer::{Issuer, IssuerError};
 pub use profile::Profile;
 pub use urls::{CrlUrls, IssuerUrls};
 
-use crate::linted::Linted;
+use crate::{external::Either, linted::Linted};
 
 /// Every issuer and profile of a server, by name.
 pub struct Issuers {
     issuers: BTreeMap<String, Arc<Issuer>>,
+    external: BTreeMap<String, External>,
     profiles: BTreeMap<String, Profile>,
 }
 
 impl Issuers {
     /// Each profile's issuer must be among the issuers.
     pub fn new(issuers: Vec<Issuer>, profiles: Vec<Profile>) -> Result<Self, IssuerError> {
+        Self::with_external(issuers, Vec::new(), profiles)
+    }
+
+    /// With issuers that are not ours, whose names are none of ours.
+    pub fn with_external(
+        issuers: Vec<Issuer>,
+        external: Vec<External>,
+        profiles: Vec<Profile>,
+    ) -> Result<Self, IssuerError> {
         let issuers: BTreeMap<_, _> = issuers
             .into_iter()
             .map(|issuer| (issuer.name().to_owned(), Arc::new(issuer)))
             .collect();
+        let external: BTreeMap<_, _> = external
+            .into_iter()
+            .map(|external| (external.name().to_owned(), external))
+            .collect();
         for profile in &profiles {
-            if !issuers.contains_key(&profile.issuer) {
+            if !issuers.contains_key(&profile.issuer) && !external.contains_key(&profile.issuer) {
                 return Err(IssuerError::Unknown {
                     profile: profile.name.clone(),
                     issuer: profile.issuer.clone(),
@@ -60,7 +77,22 @@ impl Issuers {
             .into_iter()
             .map(|profile| (profile.name.clone(), profile))
             .collect();
-        Ok(Self { issuers, profiles })
+        Ok(Self {
+            issuers,
+            external,
+            profiles,
+        })
+    }
+
+    fn profile(&self, name: &str) -> Result<(&Profile, Either<'_>), String> {
+        let profile = self.profiles.get(name);
+        let profile = profile.ok_or_else(|| format!("the profile {name:?} is not configured"))?;
+        let issuer = match (self.issuers.get(&profile.issuer), self.external.get(&profile.issuer)) {
+            (Some(issuer), _) => Either::Own(issuer),
+            (None, Some(external)) => Either::External(external),
+            (None, None) => return Err(format!("the issuer {:?} is not configured", profile.issuer)),
+        };
+        Ok((profile, issuer))
     }
 
     fn issuer(&self, name: &str) -> Result<&Issuer, IssuanceFailure> {
@@ -86,27 +118,16 @@ impl Issuance for Issuers {
     }
 
     fn admit_validity(&self, profile: &str, asked: Validity, now: Timestamp) -> Result<(), String> {
-        let profile = self
-            .profiles
-            .get(profile)
-            .ok_or_else(|| format!("the profile {profile:?} is not configured"))?;
-        let issuer = self
-            .issuers
-            .get(&profile.issuer)
-            .ok_or_else(|| format!("the issuer {:?} is not configured", profile.issuer))?;
-        profile.admit(asked, now, issuer)
+        let (profile, issuer) = self.profile(profile)?;
+        profile.admit(asked, now, issuer.lifespan())
     }
 
     fn prepare(&self, request: &IssuanceRequest<'_>) -> Result<Planned, IssuanceFailure> {
-        let unavailable = |what: String| IssuanceFailure::Unavailable(what);
-        let profile = self
-            .profiles
-            .get(request.profile)
-            .ok_or_else(|| unavailable(format!("the profile {:?} is not configured", request.profile)))?;
-        let issuer = self
-            .issuers
-            .get(&profile.issuer)
-            .ok_or_else(|| unavailable(format!("the issuer {:?} is not configured", profile.issuer)))?;
+        let (profile, issuer) = self.profile(request.profile).map_err(IssuanceFailure::Unavailable)?;
+        let issuer = match issuer {
+            Either::Own(issuer) => issuer,
+            Either::External(external) => return external.plan(request, profile),
+        };
         let serial = Serial::from_random(request.serial_randomness);
         let crl_shard = issuer.urls().crl_shard(&serial);
         let tbs = profile.to_be_signed(request, serial.clone(), issuer)?;
@@ -140,6 +161,31 @@ impl Issuance for Issuers {
             .get(issuer)
             .map(|issuer| issuer.chains().to_vec())
             .unwrap_or_default()
+    }
+
+    fn issuer_of(&self, profile: &str) -> Option<String> {
+        Some(self.profiles.get(profile)?.issuer.clone())
+    }
+
+    fn back_end(&self, issuer: &str) -> Option<Arc<dyn BackEnd>> {
+        self.external.get(issuer).map(External::back_end)
+    }
+
+    fn admit_returned(
+        &self,
+        record: &CertificateRecord,
+        chain: &[Vec<u8>],
+        now: Timestamp,
+    ) -> Result<Returned, String> {
+        match self.profile(&record.profile)? {
+            (profile, Either::External(external)) if external.name() == record.issuer => {
+                external.admit(chain, profile, now)
+            }
+            _ => Err(format!(
+                "the profile {:?} is not the issuer {:?}'s any more",
+                record.profile, record.issuer
+            )),
+        }
     }
 }
 

@@ -14,18 +14,12 @@ impl Linted {
     }
 
     pub fn in_context(to_be_signed: Vec<u8>, context: &LintContext<'_>) -> Result<Self, IssuanceFailure> {
-        let findings = lint::lint(&to_be_signed, context);
-        if findings.is_empty() {
-            return Ok(Self(to_be_signed));
+        match findings(&to_be_signed, context) {
+            None => Ok(Self(to_be_signed)),
+            Some(findings) => Err(IssuanceFailure::Refused(format!(
+                "the certificate would not be right: {findings}"
+            ))),
         }
-        let findings: Vec<_> = findings
-            .iter()
-            .map(|finding| format!("{}: {}", finding.rule, finding.detail))
-            .collect();
-        Err(IssuanceFailure::Refused(format!(
-            "the certificate would not be right: {}",
-            findings.join("; ")
-        )))
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -35,4 +29,14 @@ impl Linted {
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
+}
+
+/// What is wrong with to-be-signed bytes, in a line.
+pub(crate) fn findings(to_be_signed: &[u8], context: &LintContext<'_>) -> Option<String> {
+    let findings = lint::lint(to_be_signed, context);
+    let findings: Vec<_> = findings
+        .iter()
+        .map(|finding| format!("{}: {}", finding.rule, finding.detail))
+        .collect();
+    (!findings.is_empty()).then(|| findings.join("; "))
 }

@@ -37,7 +37,7 @@ impl Profile {
         serial: Serial,
         issuer: &Issuer,
     ) -> Result<TbsCertificate, IssuanceFailure> {
-        let (not_before, not_after) = self.validity(request.validity, request.now, issuer)?;
+        let (not_before, not_after) = self.validity(request.validity, request.now, issuer.lifespan())?;
         let subject = self.subject(request)?;
         let key = request.csr.public_key();
         let names: Vec<GeneralName> = request
@@ -71,21 +71,18 @@ impl Profile {
 
     /// INCIDENTS T19: exact, minus the one second that "inclusive" means; T24: never beyond the issuer. What the order
     /// asked for is given to the second (RFC 8555 §7.4), or nothing is.
-    fn validity(
+    pub(crate) fn validity(
         &self,
         asked: Validity,
         now: Timestamp,
-        issuer: &Issuer,
+        issuer: Lifespan<'_>,
     ) -> Result<(Timestamp, Timestamp), IssuanceFailure> {
         let overflow =
             |_| IssuanceFailure::Unavailable(format!("profile {:?}: the lifetime ends after time does", self.name));
         let second = SignedDuration::from_secs(1);
         let not_before = match asked.not_before {
             Some(asked) => asked,
-            None => now
-                .checked_sub(self.backdate)
-                .map_err(overflow)?
-                .max(issuer.not_before()),
+            None => now.checked_sub(self.backdate).map_err(overflow)?.max(issuer.not_before),
         };
         let longest = match asked.not_before {
             Some(from) => from.checked_add(self.lifetime).map_err(overflow)?,
@@ -108,18 +105,16 @@ impl Profile {
                 self.name
             ));
         }
-        if not_before < issuer.not_before() {
+        if not_before < issuer.not_before {
             return refused(format!(
                 "the order's notBefore is {not_before}; the issuer begins at {}",
-                issuer.not_before()
+                issuer.not_before
             ));
         }
-        if not_after > issuer.not_after() {
+        if not_after > issuer.not_after {
             return Err(IssuanceFailure::Unavailable(format!(
                 "the issuer {:?} ends at {}, before a certificate of profile {:?} would",
-                issuer.name(),
-                issuer.not_after(),
-                self.name
+                issuer.name, issuer.not_after, self.name
             )));
         }
         Ok((not_before, not_after))
@@ -127,7 +122,7 @@ impl Profile {
 
     /// Whether an order may ask for these dates. It may take days until it is finalized; what is true of the dates
     /// themselves is checked here, the rest then.
-    pub(crate) fn admit(&self, asked: Validity, now: Timestamp, issuer: &Issuer) -> Result<(), String> {
+    pub(crate) fn admit(&self, asked: Validity, now: Timestamp, issuer: Lifespan<'_>) -> Result<(), String> {
         if let Some(not_before) = asked.not_before {
             let earliest = now.checked_sub(self.backdate).unwrap_or(now);
             let latest = now.checked_add(self.lifetime).unwrap_or(now);
@@ -174,6 +169,14 @@ impl Profile {
             &[oid::SERVER_AUTH]
         }
     }
+}
+
+/// Between which dates an issuer can issue.
+#[derive(Clone, Copy)]
+pub(crate) struct Lifespan<'a> {
+    pub name: &'a str,
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
 }
 
 /// RSA keys may also transport keys (RFC 5246); elliptic ones only sign.

@@ -70,6 +70,12 @@ pub fn encode_certificate(der: &[u8]) -> String {
         .expect("invariant: the label is one, and a certificate is far below PEM's limit")
 }
 
+/// A certificate request (RFC 7468 §7).
+pub fn encode_request(der: &[u8]) -> String {
+    pem_rfc7468::encode_string("CERTIFICATE REQUEST", LineEnding::LF, der)
+        .expect("invariant: the label is one, and a request is far below PEM's limit")
+}
+
 /// The leaf first, each followed by its issuer, as the caller has ordered them.
 pub fn encode_certificates<T: AsRef<[u8]>>(chain: &[T]) -> String {
     chain.iter().map(|der| encode_certificate(der.as_ref())).collect()

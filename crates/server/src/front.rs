@@ -10,7 +10,7 @@ use http_body_util::Full;
 use hyper::body::Body;
 
 use crate::{
-    Links, Nonces, OpenResource, Peers, Proxies, Resource, Waiting,
+    Links, Nonces, OpenResource, Page, Peers, Proxies, Resource, Waiting,
     gate::{self, Keys},
     nonce::NonceError,
     problem::Rejection,
@@ -36,6 +36,8 @@ pub struct Options {
     pub proxies: Proxies,
     /// What extensions serve to anybody.
     pub open: Vec<Arc<dyn OpenResource>>,
+    /// What stands outside of every directory, for people.
+    pub pages: Vec<Page>,
     /// How long a read of something that is being worked on may wait for it.
     pub hold: Duration,
     pub orders_per_page: usize,
@@ -75,6 +77,10 @@ impl Front {
             waiting: self.waiting.clone(),
             options: self.options.clone(),
         }
+    }
+
+    pub(crate) fn has_page(&self, path: &str) -> bool {
+        self.options.pages.iter().any(|page| page.path == path)
     }
 
     pub async fn handle<B: Body<Data = Bytes>>(&self, request: Request<B>) -> Response<Full<Bytes>> {
@@ -147,6 +153,14 @@ impl Front {
 
     /// What an extension serves to anybody.
     async fn dispatch_open(&self, parts: &http::request::Parts) -> Result<Reply, Rejection> {
+        if let Some(page) = self.options.pages.iter().find(|page| page.path == parts.uri.path()) {
+            return match parts.method {
+                Method::GET | Method::HEAD => {
+                    Ok(Reply::of(StatusCode::OK, "text/html; charset=utf-8", page.body.clone()))
+                }
+                _ => Err(Rejection::Method { allowed: "GET, HEAD" }),
+            };
+        }
         let (segment, rest) = self
             .links
             .read_open(parts.uri.path())

@@ -28,6 +28,8 @@ impl Fronts {
     fn of(&self, path: &str) -> &Arc<Front> {
         let first = path.strip_prefix('/').and_then(|path| path.split('/').next());
         let found = self.below.iter().find(|(segment, _)| Some(segment.as_str()) == first);
+        // What stands outside of every directory is whichever directory's that has it.
+        let found = found.or_else(|| self.below.iter().find(|(_, front)| front.has_page(path)));
         found.map_or(&self.root, |(_, front)| front)
     }
 }

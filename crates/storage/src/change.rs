@@ -10,6 +10,8 @@ use authority::{
     },
     ports::Change,
 };
+use jiff::Timestamp;
+use pkix::certificate::Serial;
 
 use crate::row::{AccountRow, AuthorizationRow, CertificateRow, OrderRow, to_milliseconds};
 
@@ -33,6 +35,13 @@ pub(crate) enum Prepared {
     Complete {
         id: CertificateId,
         version: u32,
+        certificate: Vec<u8>,
+    },
+    Adopt {
+        id: CertificateId,
+        version: u32,
+        serial: Serial,
+        not_after: Timestamp,
         certificate: Vec<u8>,
     },
     Abandon {
@@ -115,6 +124,19 @@ impl From<Change> for Prepared {
             } => Self::Complete {
                 id,
                 version,
+                certificate,
+            },
+            Change::Adopt {
+                id,
+                version,
+                serial,
+                not_after,
+                certificate,
+            } => Self::Adopt {
+                id,
+                version,
+                serial,
+                not_after: to_milliseconds(not_after),
                 certificate,
             },
             Change::Abandon { id, version, problem } => Self::Abandon {

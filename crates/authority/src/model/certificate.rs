@@ -11,6 +11,7 @@ use super::{AccountId, CertificateId, Evidence};
 pub struct CertificateRecord {
     pub id: CertificateId,
     pub account: AccountId,
+    /// Until an issuer that is not ours has answered, a random number that holds the place of the certificate's own.
     pub serial: Serial,
     /// The issuer's name in the configuration.
     pub issuer: String,
@@ -21,9 +22,10 @@ pub struct CertificateRecord {
     pub key_sha256: [u8; 32],
     /// The part of the issuer's CRL that the certificate names; `None` when it names no CRL.
     pub crl_shard: Option<u32>,
-    /// The exact bytes that are, or were, to be signed.
+    /// The exact bytes that are, or were, to be signed; of an issuer that is not ours, the CSR to issue from.
     pub to_be_signed: Vec<u8>,
     pub planned: Timestamp,
+    /// Of a certificate that an issuer that is not ours has yet to make: the profile's lifetime from PLAN.
     pub not_after: Timestamp,
     /// What the checks before issuance saw, CAA above all.
     pub checks: Vec<Evidence>,

@@ -1,25 +1,31 @@
 //! finalize: from a CSR to PLAN (RFC 8555 §7.4).
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use acme::{OrderStatus, Problem, ProblemType};
 use aws_lc_rs::digest::{Context, SHA256};
-use jose::Jwk;
 use pkix::{csr::CertificateRequest, name::GeneralName};
 
 use super::{Authority, later};
 use crate::{
-    Failure, Refusal, Registry,
+    Failure, Refusal,
     identifier::Name,
     model::{Account, CertificateId, CertificateRecord, CertificateState, Evidence, Order, OrderFacts, OrderId},
-    ports::{Change, Committed, IssuanceFailure, IssuanceRequest, PreIssuance, Proven, Subject, Validity},
+    ports::{Change, Committed, IssuanceFailure, IssuanceRequest, Planned, PreIssuance, Proven, Subject, Validity},
 };
 
 impl Authority {
     /// Issues. The same CSR again, while the order is processing or valid, gets the order.
     pub async fn finalize(&self, account: &Arc<Account>, id: OrderId, csr: &[u8]) -> Result<OrderFacts, Failure> {
         let (authority, account, csr) = (self.clone(), Arc::clone(account), csr.to_vec());
-        self.detached(async move { authority.finalize_to_the_end(account, id, &csr).await })
+        self.detached(async move { authority.finalize_to_the_end(account, id, Some(&csr)).await })
+            .await
+    }
+
+    /// Issues from the CSR that came with the order, and was not sent again.
+    pub async fn finalize_as_ordered(&self, account: &Arc<Account>, id: OrderId) -> Result<OrderFacts, Failure> {
+        let (authority, account) = (self.clone(), Arc::clone(account));
+        self.detached(async move { authority.finalize_to_the_end(account, id, None).await })
             .await
     }
 
@@ -27,26 +33,27 @@ impl Authority {
         &self,
         mut account: Arc<Account>,
         id: OrderId,
-        csr: &[u8],
+        sent: Option<&[u8]>,
     ) -> Result<OrderFacts, Failure> {
         loop {
             let facts = self.order(&account, id).await?;
+            let csr = sent.or(facts.order.csr.as_deref());
+            let csr = csr.ok_or_else(|| Refusal::Malformed("the member \"csr\" is missing".into()))?;
             let Some(ready) = admit(facts.clone(), csr, self.now())? else {
                 return Ok(facts);
             };
-            let csr = read_csr(csr)?;
-            let names = ready.match_names(&csr, &self.registry)?;
-            self.check_key(&csr).await?;
+            let (csr, names) = self.admit_csr(csr, &facts.order.identifiers).await?;
             let checks = self.last_look(&ready, &names).await?;
             self.count_certificate(&facts.order).await?;
             let record = self.plan(&ready, &names, &csr, checks)?;
+            let errand = self.errand_of_plan(&record).await?;
             let change = Change::Plan {
                 account: (account.id, account.version),
                 order: (facts.order.id, facts.order.version),
                 authorizations: facts.authorizations.iter().map(|a| (a.id, a.version)).collect(),
                 certificate: record.clone(),
             };
-            match self.store.commit(change).await? {
+            match self.store.commit(change.and(errand)).await? {
                 // The gate read the account before: what became of it since counts here too.
                 Committed::Conflict => account = self.active_account(account.id).await?,
                 Committed::Done => {
@@ -102,38 +109,15 @@ impl Authority {
         Ok(seen)
     }
 
-    /// 8555-7.4-9, INCIDENTS T25: neither weak, nor blocked, nor anybody's account key.
-    async fn check_key(&self, csr: &CertificateRequest) -> Result<(), Failure> {
-        let key = csr.public_key();
-        if let Some(weakness) = key.weakness() {
-            return Err(Refusal::BadCsr(format!("the CSR's key is weak: {weakness}; generate another")).into());
-        }
-        if self.is_blocked(&key.fingerprint()).await? {
-            return Err(Refusal::BadCsr("the CSR's key is known to be compromised; generate another".into()).into());
-        }
-        if let Ok(jwk) = Jwk::from_spki_der(key.spki_der())
-            && !self.store.accounts_of_key(jwk.thumbprint()).await?.is_empty()
-        {
-            return Err(Refusal::BadCsr(
-                "the CSR's key is an account key; a certificate needs a key of its own".into(),
-            )
-            .into());
-        }
-        Ok(())
-    }
-
-    fn plan(
+    /// The bytes that would be signed now. Nothing is stored.
+    pub(super) fn prepare(
         &self,
-        ready: &ReadyOrder,
+        order: &Order,
         names: &[(Name, GeneralName)],
         csr: &CertificateRequest,
-        checks: Vec<Evidence>,
-    ) -> Result<CertificateRecord, Failure> {
-        let (mut serial_randomness, mut salt) = ([0; 19], [0; 16]);
+    ) -> Result<Planned, Failure> {
+        let mut serial_randomness = [0; 19];
         self.runtime.random(&mut serial_randomness);
-        self.runtime.random(&mut salt);
-        let now = self.now();
-        let order = &ready.facts.order;
         if !self.issuance.has_profile(&order.profile) {
             // draft-ietf-acme-profiles §4: the order is older than the decision to end its profile.
             let detail = format!(
@@ -151,12 +135,26 @@ impl Authority {
                 not_after: order.not_after,
             },
             serial_randomness,
-            now,
+            now: self.now(),
         };
-        let planned = self.issuance.prepare(&request).map_err(|failure| match failure {
+        self.issuance.prepare(&request).map_err(|failure| match failure {
             IssuanceFailure::Refused(why) => Failure::Refused(Refusal::BadCsr(why)),
             IssuanceFailure::Unavailable(why) => Failure::Unavailable(why),
-        })?;
+        })
+    }
+
+    fn plan(
+        &self,
+        ready: &ReadyOrder,
+        names: &[(Name, GeneralName)],
+        csr: &CertificateRequest,
+        checks: Vec<Evidence>,
+    ) -> Result<CertificateRecord, Failure> {
+        let mut salt = [0; 16];
+        self.runtime.random(&mut salt);
+        let now = self.now();
+        let order = &ready.facts.order;
+        let planned = self.prepare(order, names, csr)?;
         Ok(CertificateRecord {
             id: CertificateId { order: order.id, n: 0 },
             account: order.account,
@@ -189,7 +187,12 @@ struct ReadyOrder {
 /// `None`: this CSR was taken already, show the order.
 fn admit(facts: OrderFacts, csr: &[u8], now: jiff::Timestamp) -> Result<Option<ReadyOrder>, Refusal> {
     match facts.status(now) {
-        OrderStatus::Ready => Ok(Some(ReadyOrder { facts })),
+        OrderStatus::Ready => match &facts.order.csr {
+            Some(first) if sha256(first) != sha256(csr) => Err(Refusal::BadCsr(
+                "the CSR is not the one that the order came with; send that one, or \"{}\"".into(),
+            )),
+            _ => Ok(Some(ReadyOrder { facts })),
+        },
         status @ (OrderStatus::Processing | OrderStatus::Valid) => {
             let same = facts
                 .certificate
@@ -223,71 +226,6 @@ fn admit(facts: OrderFacts, csr: &[u8], now: jiff::Timestamp) -> Result<Option<R
     }
 }
 
-fn read_csr(der: &[u8]) -> Result<CertificateRequest, Refusal> {
-    let csr =
-        CertificateRequest::parse(der).map_err(|error| Refusal::BadCsr(format!("the CSR cannot be read: {error}")))?;
-    csr.verify_self_signature()
-        .map_err(|error| Refusal::BadCsr(format!("the CSR's own signature does not verify: {error}")))?;
-    if csr.asks_for_ca() {
-        return Err(Refusal::BadCsr(
-            "the CSR asks for a CA certificate; this order is for an end entity".into(),
-        ));
-    }
-    Ok(csr)
-}
-
-impl ReadyOrder {
-    /// 8555-7.4-8, INCIDENTS T3: the CSR's names are the order's, as sets; the common name counts where a type reads it.
-    fn match_names(&self, csr: &CertificateRequest, registry: &Registry) -> Result<Vec<(Name, GeneralName)>, Refusal> {
-        let bad = |why: String| Err(Refusal::BadCsr(why));
-        let mut ordered = Vec::with_capacity(self.facts.order.identifiers.len());
-        for identifier in &self.facts.order.identifiers {
-            let name = registry.admit(identifier).map_err(|problem| {
-                Refusal::BadCsr(format!("{identifier} is no longer issued for: {}", problem.detail))
-            })?;
-            let Some(general_name) = registry.to_general_name(&name) else {
-                return bad(format!("{identifier} has no place in a certificate"));
-            };
-            ordered.push((name, general_name));
-        }
-        let wanted: BTreeSet<&Name> = ordered.iter().map(|(name, _)| name).collect();
-
-        let mut found = BTreeSet::new();
-        for general_name in csr.subject_alternative_names() {
-            match registry.read_general_name(general_name) {
-                Some(Ok(name)) if wanted.contains(&name) => drop(found.insert(name)),
-                Some(Ok(name)) => {
-                    return bad(format!(
-                        "the CSR names {}, which is not in the order",
-                        name.identifier()
-                    ));
-                }
-                Some(Err(refusal)) => return bad(format!("the CSR has a name that cannot be issued: {refusal}")),
-                None => {
-                    return bad(format!(
-                        "the CSR has a name of a kind that is not in the order: {general_name}"
-                    ));
-                }
-            }
-        }
-        for common_name in csr.common_names() {
-            match registry.read_common_name(common_name) {
-                Some(Ok(name)) if wanted.contains(&name) => drop(found.insert(name)),
-                // A text that repeats an identifier of another type says nothing and counts for nothing.
-                _ if wanted.iter().any(|name| name.identifier().value == *common_name) => {}
-                _ => return bad(format!("the CSR's common name {common_name:?} is not in the order")),
-            }
-        }
-        if let Some(missing) = wanted.iter().find(|name| !found.contains(**name)) {
-            return bad(format!(
-                "the CSR does not name {}, which is in the order",
-                missing.identifier()
-            ));
-        }
-        Ok(ordered)
-    }
-}
-
 /// Salted, so that a public leaf cannot confirm a guess at what was seen.
 fn evidence_root(facts: &OrderFacts, checks: &[Evidence], salt: &[u8; 16]) -> Result<[u8; 32], Failure> {
     let mut context = Context::new(&SHA256);
@@ -306,7 +244,7 @@ fn evidence_root(facts: &OrderFacts, checks: &[Evidence], salt: &[u8; 16]) -> Re
     Ok(root)
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(aws_lc_rs::digest::digest(&SHA256, bytes).as_ref());
     out

@@ -11,8 +11,16 @@ use crate::{
 impl Authority {
     /// Signs a planned record and publishes the certificate. Whatever fails leaves the record planned; when its lease
     /// ends it is claimed and the same bytes are signed again.
+    ///
+    /// An issuer that is not ours is asked meanwhile: its answer may take days.
     pub(super) async fn sign_and_complete(&self, record: Arc<CertificateRecord>) {
         let id = record.id;
+        if let Some(back_end) = self.issuance.back_end(&record.issuer) {
+            let authority = self.clone();
+            self.runtime
+                .spawn(Box::pin(async move { authority.ask(record, back_end).await }));
+            return;
+        }
         match self.is_blocked(&record.key_sha256).await {
             Ok(false) => {}
             Ok(true) => {

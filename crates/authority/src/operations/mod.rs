@@ -2,8 +2,10 @@
 
 mod account;
 mod authorization;
+mod back_end;
 mod blocked;
 mod crl;
+mod csr;
 mod external_account;
 mod finalize;
 mod issue;
@@ -18,6 +20,7 @@ mod orders;
 mod pausing;
 mod respond;
 mod resume;
+mod returned;
 mod revoke;
 mod terms;
 mod turns;
@@ -121,6 +124,8 @@ impl Authority {
 pub struct Policy {
     /// The name of the directory that is served.
     pub directory: String,
+    /// Tells this database from any other, for back ends that know orders of several.
+    pub instance: String,
     /// How long an order and its pending authorizations may be worked on.
     pub order_lifetime: Duration,
     /// How long a proof of control counts.
@@ -155,6 +160,7 @@ impl Default for Policy {
         const DAY: u64 = 24 * 60 * 60;
         Self {
             directory: "default".to_owned(),
+            instance: "vidimus".to_owned(),
             order_lifetime: Duration::from_secs(7 * DAY),
             authorization_lifetime: Duration::from_secs(30 * DAY),
             identifiers_per_order: 100,

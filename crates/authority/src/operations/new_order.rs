@@ -14,7 +14,7 @@ use crate::{
         Account, Authorization, AuthorizationId, AuthorizationState, Challenge, Order, OrderFacts, OrderId,
         RecordChange,
     },
-    ports::{Asked, Change, Committed, IdKind, Validity},
+    ports::{Asked, Change, Committed, FirstCsr, IdKind, Validity},
 };
 
 impl Authority {
@@ -46,7 +46,7 @@ impl Authority {
                 });
             }
             let now = self.now();
-            let order = Order {
+            let mut order = Order {
                 id,
                 account: account.id,
                 identifiers: names.iter().map(|name| name.identifier().clone()).collect(),
@@ -56,17 +56,27 @@ impl Authority {
                 not_before: validity.not_before,
                 not_after: validity.not_after,
                 members: taken.members,
-                csr: taken.csr,
+                csr: None,
                 expires: expires(&authorizations, &self.policy, now),
                 failure: None,
                 version: 0,
             };
+            let mut records = taken.records;
+            if let Some(first) = taken.csr {
+                let (csr, named) = self.admit_csr(&first.der, &order.identifiers).await?;
+                if first.binding {
+                    // What finalize would refuse is better known before anything is proved.
+                    self.prepare(&order, &named, &csr)?;
+                }
+                records.extend(self.submit(&order, &first).await?);
+                order.csr = first.binding.then_some(first.der);
+            }
             let change = Change::CreateOrder {
                 account: (account.id, account.version),
                 order: order.clone(),
                 authorizations: offered,
             };
-            if self.store.commit(change.and(taken.records)).await? == Committed::Done {
+            if self.store.commit(change.and(records)).await? == Committed::Done {
                 return Ok(OrderFacts {
                     order: Arc::new(order),
                     authorizations,
@@ -214,7 +224,7 @@ impl Authority {
 struct TakenMembers {
     profile: String,
     members: Map<String, Value>,
-    csr: Option<Vec<u8>>,
+    csr: Option<FirstCsr>,
     records: Vec<RecordChange>,
 }
 

@@ -91,6 +91,7 @@ impl Authority {
             if dry_run {
                 return Ok(true);
             }
+            self.revoke_at_back_end(&record, reason).await?;
             let revoke = Change::Revoke {
                 id: record.id,
                 version: record.version,

@@ -41,6 +41,8 @@ impl Authority {
                 None => tracing::warn!(?directory, "work of a directory that is not configured is left alone"),
             }
         }
+        // Orders of every directory: what back ends are owed does not depend on it.
+        any.run_errands(limit).await?;
         Ok(count)
     }
 
@@ -78,7 +80,11 @@ impl Authority {
     }
 
     async fn reason_to_abandon(&self, record: &CertificateRecord) -> Result<Option<String>, Failure> {
-        if later(record.planned, self.policy.issuance_limit) <= self.runtime.now() {
+        let limit = match self.issuance.back_end(&record.issuer) {
+            Some(back_end) => back_end.patience(),
+            None => self.policy.issuance_limit,
+        };
+        if later(record.planned, limit) <= self.runtime.now() {
             return Ok(Some(
                 "the certificate could not be signed in time; place a new order".into(),
             ));

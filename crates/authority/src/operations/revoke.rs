@@ -31,6 +31,7 @@ impl Authority {
             let record = self.store.certificate_by_serial(certificate.serial().clone()).await?;
             let record = self.ours(record, &certificate)?;
             self.admit(requester, &record, &certificate, reason).await?;
+            self.revoke_at_back_end(&record, reason).await?;
             let revoke = Change::Revoke {
                 id: record.id,
                 version: record.version,

@@ -1,10 +1,12 @@
 //! From a ready order to a signed certificate.
 
+use std::sync::Arc;
+
 use acme::Problem;
 use jiff::Timestamp;
 use pkix::{certificate::Serial, csr::CertificateRequest};
 
-use super::{BoxFuture, StatusSigning};
+use super::{BackEnd, BoxFuture, Returned, StatusSigning};
 use crate::{
     identifier::Name,
     model::{AccountId, CertificateRecord, Evidence},
@@ -36,6 +38,28 @@ pub trait Issuance: StatusSigning {
     /// The chains above a leaf of this issuer, the preferred one first: certificates in DER, nearest first, the root
     /// left out. Empty when there is no such issuer.
     fn chains(&self, issuer: &str) -> Vec<Vec<Vec<u8>>>;
+
+    /// The issuer that a profile names.
+    fn issuer_of(&self, _profile: &str) -> Option<String> {
+        None
+    }
+
+    /// Whom to ask, for an issuer that is not ours. [`Issuance::prepare`] then plans the CSR in place of bytes to be
+    /// signed, and [`Issuance::sign`] is never called.
+    fn back_end(&self, _issuer: &str) -> Option<Arc<dyn BackEnd>> {
+        None
+    }
+
+    /// Looks at what a back end returned: each certificate signed by the next up to a root that is known, no finding of
+    /// the lint, dates as the profile gives them. `Err` says what is wrong.
+    fn admit_returned(
+        &self,
+        record: &CertificateRecord,
+        _chain: &[Vec<u8>],
+        _now: Timestamp,
+    ) -> Result<Returned, String> {
+        Err(format!("the issuer {:?} is not one that is asked", record.issuer))
+    }
 }
 
 /// The dates that an order asks for (RFC 8555 §7.4); what is absent is the profile's to choose.

@@ -1,5 +1,6 @@
 //! What the authority needs of the world, as traits.
 
+mod back_end;
 mod issuance;
 mod limit;
 mod order;
@@ -8,11 +9,12 @@ mod runtime;
 mod store;
 mod validation;
 
+pub use back_end::{Answer, BackEnd, BackEndFailure, BackEndRequest, Notes, Returned};
 pub use issuance::{
     Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuance, PreIssuanceCheck, Proven, Validity,
 };
 pub use limit::{Spend, Spent, draw};
-pub use order::{Asked, OrderMember, Taken};
+pub use order::{Asked, FirstCsr, OrderMember, Taken};
 pub use revocation::{CrlContents, CrlIssuer, StatusSigning};
 pub use runtime::{Changes, Runtime, Subject};
 pub use store::{CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError};

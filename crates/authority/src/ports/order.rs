@@ -40,8 +40,15 @@ pub struct Taken {
     pub shown: Option<Value>,
     /// The profile it chooses.
     pub profile: Option<String>,
-    /// A CSR it brought, DER.
-    pub csr: Option<Vec<u8>>,
+    pub csr: Option<FirstCsr>,
     /// Committed with the order, or the order is not made.
     pub records: Vec<RecordChange>,
+}
+
+/// A CSR that came with the order. Its names, key and signature are looked at before the order is made.
+pub struct FirstCsr {
+    pub der: Vec<u8>,
+    /// Whether it is the one to issue from: finalize takes this one and no other. Otherwise it counts for its names
+    /// only, and finalize needs one of its own.
+    pub binding: bool,
 }

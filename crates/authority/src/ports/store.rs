@@ -142,6 +142,15 @@ pub enum Change {
         version: u32,
         certificate: Vec<u8>,
     },
+    /// COMPLETE of an issuer that is not ours: the record that was `Planned` at this version gets the certificate's own
+    /// number and end. Conflict also when another certificate has that number.
+    Adopt {
+        id: CertificateId,
+        version: u32,
+        serial: Serial,
+        not_after: Timestamp,
+        certificate: Vec<u8>,
+    },
     /// A planned certificate that will not be signed: record abandoned, order failed, in one.
     Abandon {
         id: CertificateId,

@@ -3,8 +3,10 @@
 mod accounts;
 mod ahead;
 mod authorizations;
+mod back_end;
 mod challenges;
 mod compromise;
+mod csr_first;
 mod dates;
 mod exactly_once;
 mod external_accounts;

@@ -6,14 +6,16 @@
 //! DIR/generations/NAME/0002/{cert,chain,fullchain,privkey}.pem
 //! DIR/settings/NAME.json
 //! DIR/renewal/NAME.json                                     when it is to be renewed, and what went wrong
+//! DIR/ahead/NAME.json                                     key and request that an order was placed with
 //! DIR/provisioned/NAME/*.json                               proofs that are being shown just now
 //! DIR/locks/NAME.lock
 //! ```
 //!
-//! Whoever can read `generations` can impersonate the names in it; whoever can write `settings` can run programs at the
-//! next renewal. Both are for their owner alone. If all of it is lost, new keys and certificates are ordered.
+//! Whoever can read `generations` or `ahead` can impersonate the names in it; whoever can write `settings` can run programs at the
+//! next renewal. All are for their owner alone. If all of it is lost, new keys and certificates are ordered.
 
 mod accounts;
+mod ahead;
 mod atomic;
 mod certificates;
 mod ledger;
@@ -27,6 +29,7 @@ use std::{
 };
 
 pub use accounts::{AccountFolder, AccountRecord};
+pub use ahead::Ahead;
 pub use certificates::{Files, Settings, Stored};
 pub use ledger::{Ledger, Note, Trace};
 pub use lock::Lock;

@@ -1,6 +1,7 @@
 //! The client against a server that can be told to misbehave.
 
 mod bench;
+mod csr_first;
 mod fake;
 
 mod accounts;

@@ -65,7 +65,7 @@ type Chains = Vec<Vec<Vec<u8>>>;
 async fn read(front: &Front, signed: Signed<Arc<Account>>, id: CertificateId) -> Result<(Vec<u8>, Chains), Rejection> {
     signed.require_read()?;
     let (record, certificate) = front.authority.certificate(&signed.signer, id).await?;
-    let chains = front.authority.issuance().chains(&record.issuer);
+    let chains = front.authority.chains(&record).await?;
     if chains.is_empty() {
         return Err(Failure::Unavailable(format!(
             "issuer {:?} of certificate {} is not configured",

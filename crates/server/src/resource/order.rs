@@ -8,6 +8,7 @@ use authority::{
     ports::Subject,
 };
 use http::StatusCode;
+use jiff::Timestamp;
 
 use crate::{Front, Resource, gate::Signed, problem::Rejection, reply::Reply};
 
@@ -46,7 +47,16 @@ pub fn show(front: &Front, facts: &OrderFacts, status: StatusCode) -> Reply {
         .authorizations
         .iter()
         .any(|a| matches!(a.state, AuthorizationState::Processing { .. }));
-    let busy = order_status == OrderStatus::Processing || (order_status == OrderStatus::Pending && validating);
+    let retry_after = match order_status {
+        OrderStatus::Processing => Some(
+            facts
+                .certificate
+                .as_ref()
+                .map_or(1, |record| patience(record.planned, now)),
+        ),
+        OrderStatus::Pending if validating => Some(1),
+        _ => None,
+    };
     let object = acme::Order {
         status: order_status,
         expires: Some(order.expires),
@@ -65,5 +75,25 @@ pub fn show(front: &Front, facts: &OrderFacts, status: StatusCode) -> Reply {
     };
     Reply::json(status, &object)
         .at(front.links.url(Resource::Order(order.id)))
-        .retry_after(busy.then_some(1))
+        .retry_after(retry_after)
+}
+
+/// Seconds until it is worth asking again: an issuer that has taken days will hardly answer within the next second.
+fn patience(planned: Timestamp, now: Timestamp) -> u32 {
+    let waited = now.duration_since(planned).as_secs() / 4;
+    u32::try_from(waited.clamp(1, LONGEST_PAUSE)).unwrap_or(1)
+}
+
+const LONGEST_PAUSE: i64 = 600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_issuer_is_asked_for_less_and_less_often() {
+        let planned = Timestamp::UNIX_EPOCH;
+        let after = |seconds| patience(planned, Timestamp::from_second(seconds).unwrap());
+        assert_eq!([0, 3, 40, 86_400, -5].map(after), [1, 1, 10, 600, 1]);
+    }
 }

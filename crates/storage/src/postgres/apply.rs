@@ -178,6 +178,30 @@ async fn single(client: &impl GenericClient, change: &Prepared) -> Result<u64, E
                        WHERE key = $2 AND version = $3 AND state = 'planned'";
             execute(client, sql, &[certificate, &key(*id), &i64::from(*version)]).await
         }
+        Prepared::Adopt {
+            id,
+            version,
+            serial,
+            not_after,
+            certificate,
+        } => {
+            let sql = "UPDATE certificates
+                       SET state = 'issued', serial = $1, not_after = $2, certificate = $3, lease = NULL,
+                           version = version + 1
+                       WHERE key = $4 AND version = $5 AND state = 'planned'";
+            execute(
+                client,
+                sql,
+                &[
+                    &serial.der_content(),
+                    &not_after.as_millisecond(),
+                    certificate,
+                    &key(*id),
+                    &i64::from(*version),
+                ],
+            )
+            .await
+        }
         Prepared::Abandon {
             id, version, failure, ..
         } => {

@@ -111,6 +111,26 @@ impl Write for Prepared {
                      WHERE key = ? AND version = ? AND state = 'planned'",
                 )?
                 .execute(params![certificate, key(*id), version])?,
+            // OR IGNORE: the number may be another certificate's already.
+            Self::Adopt {
+                id,
+                version,
+                serial,
+                not_after,
+                certificate,
+            } => connection
+                .prepare_cached(
+                    "UPDATE OR IGNORE certificates
+                     SET state = 'issued', serial = ?, not_after = ?, certificate = ?, lease = NULL, version = version + 1
+                     WHERE key = ? AND version = ? AND state = 'planned'",
+                )?
+                .execute(params![
+                    serial.der_content(),
+                    not_after.as_millisecond(),
+                    certificate,
+                    key(*id),
+                    version
+                ])?,
             Self::Abandon {
                 id, version, failure, ..
             } => {
@@ -199,6 +219,17 @@ impl Write for Prepared {
             } => objects.change_certificate(id, version, |record, _| {
                 record.state = CertificateState::Issued { certificate };
             }),
+            Self::Adopt {
+                id,
+                version,
+                serial,
+                not_after,
+                certificate,
+            } => objects.change_certificate(id, version, |record, _| {
+                record.serial = serial;
+                record.not_after = not_after;
+                record.state = CertificateState::Issued { certificate };
+            }),
             Self::Abandon {
                 id, version, problem, ..
             } => objects.change_certificate(id, version, |record, order| {
@@ -251,7 +282,7 @@ impl Prepared {
                     objects.forget_authorization(*id);
                 }
             }
-            Self::Complete { id, .. } | Self::Abandon { id, .. } | Self::Revoke { id, .. } => {
+            Self::Complete { id, .. } | Self::Adopt { id, .. } | Self::Abandon { id, .. } | Self::Revoke { id, .. } => {
                 objects.forget_order(id.order);
             }
             Self::Records { with, .. } => {

@@ -202,6 +202,48 @@ pub async fn a_certificate_completes_once_from_planned(world: &World) {
     assert_eq!(facts.status(at(30)), acme::OrderStatus::Valid);
 }
 
+pub async fn a_certificate_of_others_takes_its_own_number_once(world: &World) {
+    let store = world.open().await;
+    let (first, second) = (Ready::create(&*store).await, Ready::create(&*store).await);
+    done(&*store, first.plan(8101)).await;
+    done(&*store, second.plan(8102)).await;
+    let adopt = |of: &Ready, version, number| Change::Adopt {
+        id: of.certificate(),
+        version,
+        serial: serial(number),
+        not_after: at(30 * 86_400),
+        certificate: vec![0x30, 1, 7],
+    };
+    conflict(&*store, adopt(&first, 1, 8103)).await;
+    done(&*store, adopt(&first, 0, 8103)).await;
+    conflict(&*store, adopt(&first, 1, 8104)).await;
+    let found = store.certificate(first.certificate()).await.unwrap().unwrap();
+    assert_eq!(
+        (&found.serial, found.not_after, found.version),
+        (&serial(8103), at(30 * 86_400), 1)
+    );
+    let certificate = vec![0x30, 1, 7];
+    assert_eq!(found.state, CertificateState::Issued { certificate });
+    assert_eq!(
+        store
+            .order(first.order.id)
+            .await
+            .unwrap()
+            .unwrap()
+            .certificate
+            .unwrap()
+            .serial,
+        serial(8103)
+    );
+    assert!(store.certificate_by_serial(serial(8101)).await.unwrap().is_none());
+    assert!(store.certificate_by_serial(serial(8103)).await.unwrap().is_some());
+    // Another one has that number, and so it is another one's certificate.
+    conflict(&*store, adopt(&second, 0, 8103)).await;
+    let found = store.certificate(second.certificate()).await.unwrap().unwrap();
+    assert!(matches!(found.state, CertificateState::Planned { .. }));
+    assert_eq!(found.version, 0);
+}
+
 pub async fn an_abandoned_certificate_fails_its_order_and_is_final(world: &World) {
     let store = world.open().await;
     let ready = Ready::create(&*store).await;

@@ -57,6 +57,7 @@ rules! {
         conflicts::a_plan_holds_only_while_everything_it_was_decided_from_does
         conflicts::a_serial_is_planned_once
         conflicts::a_certificate_completes_once_from_planned
+        conflicts::a_certificate_of_others_takes_its_own_number_once
         conflicts::an_abandoned_certificate_fails_its_order_and_is_final
         conflicts::a_revocation_needs_the_version_it_was_decided_from
         exactly_once::t22_of_64_plans_at_once_one_is_made

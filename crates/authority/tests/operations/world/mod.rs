@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod issuing;
+pub mod legacy;
 pub mod method;
 pub mod store;
 
@@ -224,7 +225,7 @@ impl World {
     }
 }
 
-fn registry(http: &Arc<ScriptedMethod>, dns: &Arc<ScriptedMethod>, check: &Arc<ScriptedCheck>) -> Registry {
+pub fn registry(http: &Arc<ScriptedMethod>, dns: &Arc<ScriptedMethod>, check: &Arc<ScriptedCheck>) -> Registry {
     let mut registry = Registry::default();
     registry.add_identifier_type(Dns);
     ip::register(&mut registry);
