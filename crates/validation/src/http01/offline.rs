@@ -58,7 +58,7 @@ impl Redirect {
 
 /// The first URL of a challenge, as a place to be led away from.
 pub fn challenge(host: Target, token: &str) -> Redirect {
-    Redirect::of(Url::of_challenge(host, 80, token))
+    Redirect::of(Url::of_challenge(host, 80, false, token))
 }
 
 /// Asks for `from` and reads what comes; `None` if no answer does. `expected` is the length of the key authorization.
