@@ -5,6 +5,7 @@ use std::{process::Command, time::Instant};
 use crate::{
     demo, docs, issued, layers, minutes, packages,
     run::{Outcome, cargo, output, run},
+    suites,
 };
 
 type Step = (&'static str, &'static str, fn() -> Outcome);
@@ -38,6 +39,11 @@ const STEPS: &[Step] = &[
         docs::check,
     ),
     ("tests", "unit, contract, conformance and interoperability tests", tests),
+    (
+        "suites",
+        "the published test suite of an ACME client, with this product in Pebble's place",
+        suites::all,
+    ),
     (
         "pkilint",
         "a foreign linter on every certificate that a test had issued",
