@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test | bench | demo | docs | layers | minutes | suites`.
+//! The project's own commands: `cargo xtask test | bench | demo | docs | layers | minutes`.
 #![expect(clippy::disallowed_methods, reason = "these commands measure how long things take")]
 
 mod bench;
@@ -35,7 +35,6 @@ fn main() -> ExitCode {
         ["docs"] => docs::write(),
         ["layers"] => layers::check(),
         ["minutes"] => minutes::check(),
-        ["suites"] => suites::all(),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -73,6 +72,5 @@ usage: cargo xtask COMMAND
   demo [core|csr-first|all]   the documented commands against real peers, as a transcript
   docs              write the documentation pages that are made from the code
   layers            whether the crates' manifests keep to the arrows between the parts
-  suites            the published test suite of an ACME client, with target/debug/vidimus in Pebble's place
   minutes           whether docs/minutes.md names tests and commands that exist
 ";

@@ -5,7 +5,7 @@ use std::{process::Command, time::Instant};
 use crate::{
     demo, docs, issued, layers, minutes, packages,
     run::{Outcome, cargo, output, run},
-    target,
+    suites, target,
 };
 
 type Step = (&'static str, &'static str, fn() -> Outcome);
@@ -43,6 +43,11 @@ const STEPS: &[Step] = &[
         "fuzz",
         "every reader of strangers' octets, with damage that is the same in every run",
         fuzz,
+    ),
+    (
+        "suites",
+        "the published test suite of an ACME client, with this product in Pebble's place",
+        suites::all,
     ),
     (
         "pkilint",

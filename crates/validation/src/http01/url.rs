@@ -324,7 +324,10 @@ mod tests {
                 .contains("a slash is missing between \"example.org\" and")
         );
         // Hosts have no letter case.
-        assert_eq!(follow("https://Example.ORG.Well-Known/acme-challenge/tok"), Err(refusal));
+        assert_eq!(
+            follow("https://Example.ORG.Well-Known/acme-challenge/tok"),
+            Err(refusal)
+        );
     }
 
     #[test]
