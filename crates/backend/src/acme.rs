@@ -13,8 +13,8 @@ use std::{
 use ::acme::{OrderStatus, ProblemType as Kind, RevocationReason};
 use authority::ports::{Answer, BackEnd, BackEndFailure, BackEndRequest, BoxFuture, Notes};
 use client::{
-    Account, Csr, Directory, Error, Order, OrderOptions, Registration, RetryPolicy, SolverSettings, SystemClock, Transport,
-    TransportSettings, Trust, Validity, silent,
+    Account, Csr, Directory, Error, Order, OrderOptions, Registration, RetryPolicy, SolverSettings, SystemClock,
+    Transport, TransportSettings, Trust, Validity, silent,
 };
 use jose::SigningKey;
 use tokio::sync::Mutex as AsyncMutex;

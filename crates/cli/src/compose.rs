@@ -721,7 +721,8 @@ fn issuers(config: &Config, folder: &Path, seams: &impl Seams) -> Result<Issuers
         client_auth: settings.client_auth,
     });
     let issuers = issuers.collect::<Result<_, String>>()?;
-    Issuers::with_external(issuers, external(config, folder, seams)?, profiles.collect()).map_err(|error| error.to_string())
+    Issuers::with_external(issuers, external(config, folder, seams)?, profiles.collect())
+        .map_err(|error| error.to_string())
 }
 
 /// The issuers that are not ours.
@@ -752,12 +753,7 @@ fn external(config: &Config, folder: &Path, seams: &impl Seams) -> Result<Vec<Ex
 }
 
 /// Another ACME authority, as issuer.
-fn relay(
-    name: &str,
-    settings: &config::Issuer,
-    folder: &Path,
-    seams: &impl Seams,
-) -> Result<backend::Relay, String> {
+fn relay(name: &str, settings: &config::Issuer, folder: &Path, seams: &impl Seams) -> Result<backend::Relay, String> {
     let missing = |key: &str| format!("issuer.{name}.{key} is missing");
     let server = settings.server.clone().ok_or_else(|| missing("server"))?;
     let key = folder.join(settings.account_key.as_ref().ok_or_else(|| missing("account_key"))?);

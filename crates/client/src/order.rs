@@ -61,8 +61,7 @@ impl OrderOptions {
 
 impl Order {
     pub async fn create(account: &Account, identifiers: &[Identifier], options: OrderOptions) -> Result<Self, Error> {
-        let members = options.members();
-        Self::create_with(account, identifiers, options.validity, members).await
+        Self::create_with(account, identifiers, &options, options.members()).await
     }
 
     /// With the request that the certificate is to be issued from, for a CA that begins with it.
@@ -70,7 +69,7 @@ impl Order {
         let text = Value::from(jose::base64url::encode(csr.der()));
         let mut members = options.members();
         members.insert("csr".to_owned(), text.clone());
-        let order = Self::create_with(account, csr.identifiers(), options.validity, members).await?;
+        let order = Self::create_with(account, csr.identifiers(), &options, members).await?;
         if order.object.members.get("csr") != Some(&text) {
             tracing::warn!(order = %order.url, "the CA does not show the request that came with the order");
         }
@@ -80,14 +79,14 @@ impl Order {
     async fn create_with(
         account: &Account,
         identifiers: &[Identifier],
-        validity: Validity,
+        options: &OrderOptions,
         members: Map<String, Value>,
     ) -> Result<Self, Error> {
         let url = account.directory().resources().await?.new_order;
         let request = NewOrder {
             identifiers: identifiers.iter().map(Identifier::to_wire).collect(),
-            not_before: validity.not_before.map(|time| time.to_string()),
-            not_after: validity.not_after.map(|time| time.to_string()),
+            not_before: options.validity.not_before.map(|time| time.to_string()),
+            not_after: options.validity.not_after.map(|time| time.to_string()),
             members,
         };
         let names: Vec<String> = identifiers.iter().map(Identifier::to_string).collect();

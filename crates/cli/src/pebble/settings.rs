@@ -52,12 +52,13 @@ pub fn of(
     config.issuer = BTreeMap::from([(
         ISSUER.to_owned(),
         Issuer {
-            certificate: chain_file(0),
-            key: KEY_FILE.into(),
+            certificate: Some(chain_file(0)),
+            key: Some(KEY_FILE.into()),
             crl_shards: NonZeroU32::MIN,
             crl_lifetime: seconds(CRL_LIFETIME)?,
             ocsp: false,
             alternates: (1..=behaviour.alternate_roots).map(chain_file).collect(),
+            ..Issuer::default()
         },
     )]);
     config.profile = profiles(file)?;
