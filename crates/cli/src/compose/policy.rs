@@ -1,0 +1,79 @@
+//! The operator's choices, as the authority takes them.
+
+use std::{collections::HashSet, path::Path};
+
+use authority::{ExternalAccounts, Policy, operations::Limits};
+use config::Config;
+
+use crate::files;
+
+pub(super) fn policy(config: &Config, folder: &Path) -> Result<Policy, String> {
+    let (lease, limit) = (config.server.lease.duration(), Policy::default().issuance_limit);
+    if lease.is_zero() || lease >= limit {
+        return Err(format!(
+            "server.lease: \"{}\" is not more than nothing and less than {} s, after which nothing is signed any more; \
+             name something between",
+            config.server.lease,
+            limit.as_secs()
+        ));
+    }
+    let blocked_keys = match &config.acme.blocked_keys {
+        Some(file) => blocked_keys(&folder.join(file))?,
+        None => HashSet::new(),
+    };
+    Ok(Policy {
+        order_lifetime: config.acme.order_lifetime.duration(),
+        authorization_lifetime: config.acme.authorization_lifetime.duration(),
+        identifiers_per_order: config.acme.identifiers_per_order,
+        terms_of_service: config.acme.terms_of_service.clone(),
+        agree_again: config.acme.agree_again,
+        external_accounts: match config.acme.external_accounts {
+            config::ExternalAccounts::Off => ExternalAccounts::Off,
+            config::ExternalAccounts::Optional => ExternalAccounts::Optional,
+            config::ExternalAccounts::Required => ExternalAccounts::Required,
+        },
+        limits: Limits {
+            help: config.acme.limits_help.clone(),
+            ..match config.acme.limits {
+                config::LimitsPreset::None => Limits::none(),
+                config::LimitsPreset::Private => Limits::private(),
+                config::LimitsPreset::Public => Limits::public(),
+            }
+        },
+        registered_domain,
+        reuse_authorizations: config.acme.reuse_authorizations.duration(),
+        default_profile: config.acme.default_profile.clone(),
+        validation_wait: config.validation.wait.duration(),
+        validation_attempts: config.validation.attempts,
+        validation_retry: config.validation.retry_after.duration(),
+        lease,
+        blocked_keys,
+        ..Policy::default()
+    })
+}
+
+fn blocked_keys(file: &Path) -> Result<HashSet<[u8; 32]>, String> {
+    let text = files::read(file)?;
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let keys = lines.map(|(number, line)| {
+        let bytes = (line.len() == 64 && line.is_ascii()).then(|| {
+            (0..32)
+                .map(|at| u8::from_str_radix(&line[2 * at..2 * at + 2], 16).ok())
+                .collect::<Option<Vec<u8>>>()
+        });
+        bytes
+            .flatten()
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| format!("{}, line {}: not 64 hexadecimal digits", file.display(), number + 1))
+    });
+    keys.collect()
+}
+
+/// The domain under a public suffix, which is one holder's.
+fn registered_domain(name: &str) -> Option<String> {
+    psl::domain_str(name.trim_start_matches("*.")).map(str::to_owned)
+}
