@@ -72,17 +72,8 @@ fn read_serial(text: &str) -> Result<Serial, AdminError> {
 }
 
 fn hexadecimal(text: &str) -> Result<Vec<u8>, AdminError> {
-    let wrong = || {
-        AdminError::Malformed(format!(
-            "{:?} is not hexadecimal",
-            text.chars().take(80).collect::<String>()
-        ))
-    };
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return Err(wrong());
-    }
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wrong()))
-        .collect()
+    pkix::hex::decode(text).ok_or_else(|| {
+        let seen: String = text.chars().take(80).collect();
+        AdminError::Malformed(format!("{seen:?} is not hexadecimal"))
+    })
 }

@@ -70,7 +70,7 @@ impl<'a> Order<'a> {
             profile: &request.profile,
             identifiers: &request.identifiers,
             csr: pkix::pem::encode_request(&request.csr),
-            csr_sha256: request.csr_sha256.iter().map(|octet| format!("{octet:02x}")).collect(),
+            csr_sha256: pkix::hex::encode(&request.csr_sha256),
             not_before: request.not_before,
             not_after: request.not_after,
         }

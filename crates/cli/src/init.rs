@@ -127,10 +127,7 @@ impl AuthorityFiles {
                 self.issuing.display()
             ));
         }
-        let label: String = world::random_array::<3>()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let label = pkix::hex::encode(&world::random_array::<3>());
         let random = [world::random_array(), world::random_array()];
         let made = issuance::create_authority(&label, random, world::now()).map_err(|error| error.to_string())?;
         files::write_secret(&self.root_key, &made.root_key)?;

@@ -140,7 +140,7 @@ fn name(role: &str, label: &str) -> Result<DistinguishedName, HierarchyError> {
 
 /// Six hex digits.
 fn label(random: [u8; 19]) -> String {
-    random[..3].iter().map(|byte| format!("{byte:02x}")).collect()
+    pkix::hex::encode(&random[..3])
 }
 
 const YEARS: u64 = 30;

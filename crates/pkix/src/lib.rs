@@ -16,6 +16,7 @@ pub mod crl;
 pub mod csr;
 mod encoding;
 pub mod extension;
+pub mod hex;
 pub mod key;
 pub mod lint;
 pub mod name;

@@ -258,8 +258,8 @@ impl Front {
                     help = page.clone();
                 }
                 Refusal::Paused { account, .. } => {
-                    let today = self.authority.now().as_second() / DAY;
-                    instance = Some(self.links.url(Resource::Unpause(*account, today as u32)));
+                    let today = resource::unpause::today(self) as u32;
+                    instance = Some(self.links.url(Resource::Unpause(*account, today)));
                 }
                 Refusal::KeyInUse(account) => location = Some(self.account_url(*account)),
                 _ => {}
@@ -299,6 +299,4 @@ impl Front {
     }
 }
 
-/// In seconds.
-const DAY: i64 = 24 * 60 * 60;
 const REPLAY_NONCE: header::HeaderName = header::HeaderName::from_static("replay-nonce");

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Incoming};
 use jiff::{Timestamp, tz::TimeZone};
+use pkix::hex;
 use pkix::ocsp::LONGEST_REQUEST;
 
 use crate::listener::AsyncHandler;
@@ -141,7 +142,7 @@ impl Public {
         let Some(OcspAnswer { der, validity }) = self.authority.ocsp(issuer, &request).await else {
             return empty(StatusCode::NOT_FOUND);
         };
-        let tag = hex(digest(&SHA256, &der).as_ref());
+        let tag = hex::encode(digest(&SHA256, &der).as_ref());
         let mut response = document("application/ocsp-response", der.into());
         match validity {
             Some((since, until)) => Caching {
@@ -223,7 +224,7 @@ fn read_path(path: &str) -> Option<Vec<u8>> {
         let decoded = match character {
             '%' => {
                 let digits: String = rest.by_ref().take(2).collect();
-                char::from(u8::from_str_radix(&digits, 16).ok()?)
+                char::from(*hex::decode(&digits)?.first()?)
             }
             other => other,
         };
@@ -284,10 +285,6 @@ fn http_date(time: Timestamp) -> String {
     time.to_zoned(TimeZone::UTC)
         .strftime("%a, %d %b %Y %H:%M:%S GMT")
         .to_string()
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// So long a cache may go on showing what was true: a revocation is seen everywhere after this, and not only when the

@@ -233,7 +233,7 @@ async fn list_serials(store: &dyn Store, incident: &Incident, serials: &[Serial]
 }
 
 async fn commit(store: &dyn Store, records: Vec<RecordChange>) -> Result<Committed, Failure> {
-    Ok(store.commit(Change::Records { records, with: None }).await?)
+    Ok(store.commit(Change::records(records)).await?)
 }
 
 /// By which its list is found again.

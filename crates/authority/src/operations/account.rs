@@ -36,16 +36,22 @@ impl Authority {
             let Some(changed) = decide(&account, &update)? else {
                 return Ok(account);
             };
-            match self.store.commit(Change::UpdateAccount(changed.clone())).await? {
-                Committed::Done => {
-                    return Ok(Arc::new(Account {
-                        version: changed.version + 1,
-                        ..changed
-                    }));
-                }
-                Committed::Conflict => account = self.active_account(account.id).await?,
+            match self.commit_account(changed).await? {
+                Some(changed) => return Ok(changed),
+                None => account = self.active_account(account.id).await?,
             }
         }
+    }
+
+    /// The account as it is then; `None` when it has changed since it was read, or when a new key is somebody else's.
+    pub(super) async fn commit_account(&self, changed: Account) -> Result<Option<Arc<Account>>, Failure> {
+        let committed = self.store.commit(Change::UpdateAccount(changed.clone())).await?;
+        Ok((committed == Committed::Done).then(|| {
+            Arc::new(Account {
+                version: changed.version + 1,
+                ..changed
+            })
+        }))
     }
 }
 

@@ -9,7 +9,6 @@ use super::{Authority, validate::as_ordered};
 use crate::{
     Failure, Refusal,
     model::{Account, Authorization, AuthorizationId, AuthorizationState, Challenge},
-    ports::{Change, Committed, Subject},
 };
 
 impl Authority {
@@ -40,18 +39,11 @@ impl Authority {
             if !can_be_deactivated(authorization.status(self.now())) {
                 return Ok(authorization);
             }
-            let changed = Authorization {
-                state: AuthorizationState::Deactivated {
-                    evidence: authorization.evidence().to_vec(),
-                },
-                ..(*authorization).clone()
+            let given_up = AuthorizationState::Deactivated {
+                evidence: authorization.evidence().to_vec(),
             };
-            if self.store.commit(Change::UpdateAuthorization(changed.clone())).await? == Committed::Done {
-                self.changes.changed(Subject::Authorization(id));
-                return Ok(Arc::new(Authorization {
-                    version: changed.version + 1,
-                    ..changed
-                }));
+            if let Some(changed) = self.change_authorization(&authorization, given_up).await? {
+                return Ok(changed);
             }
         }
     }

@@ -309,7 +309,7 @@ impl Authority {
     }
 
     async fn records(&self, records: Vec<RecordChange>) -> Result<Committed, Failure> {
-        Ok(self.store.commit(Change::Records { records, with: None }).await?)
+        Ok(self.store.commit(Change::records(records)).await?)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jose::{Jwk, base64url};
-use pkix::{certificate::TbsCertificate, key::SubjectPublicKey};
+use pkix::{certificate::TbsCertificate, hex, key::SubjectPublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::Authority;
@@ -36,7 +36,8 @@ const BATCH: usize = 100;
 impl Authority {
     /// By SHA-256 of the SubjectPublicKeyInfo: whether the operator or a revocation blocked the key.
     pub async fn is_blocked(&self, key_sha256: &[u8; 32]) -> Result<bool, Failure> {
-        Ok(self.policy.blocked_keys.contains(key_sha256) || self.store.record(KIND, &hex(key_sha256)).await?.is_some())
+        Ok(self.policy.blocked_keys.contains(key_sha256)
+            || self.store.record(KIND, &hex::encode(key_sha256)).await?.is_some())
     }
 
     /// INCIDENTS T25: a key for an account, neither weak nor blocked. SHA-256 of its SubjectPublicKeyInfo.
@@ -70,7 +71,7 @@ impl Authority {
 
     /// What blocks the key of a certificate; nothing if it is blocked already.
     pub(super) async fn block(&self, record: &CertificateRecord) -> Result<Vec<RecordChange>, Failure> {
-        let key = hex(&record.key_sha256);
+        let key = hex::encode(&record.key_sha256);
         if self.store.record(KIND, &key).await?.is_some() {
             return Ok(Vec::new());
         }
@@ -92,10 +93,7 @@ impl Authority {
             self.revoke_account_of(&blocked).await?;
             if self.revoke_certificates_of(&record.key).await? {
                 let done = RecordChange::Update(Record { due: None, ..record });
-                let change = Change::Records {
-                    records: vec![done],
-                    with: None,
-                };
+                let change = Change::records(vec![done]);
                 // A conflict means that another node was as far.
                 self.store.commit(change).await?;
             }
@@ -105,7 +103,7 @@ impl Authority {
 
     /// Whether nothing is left to do.
     async fn revoke_certificates_of(&self, key: &str) -> Result<bool, Failure> {
-        let Some(key_sha256) = from_hex(key) else {
+        let Some(key_sha256) = hex::decode(key).and_then(|octets| octets.try_into().ok()) else {
             return Err(Failure::Unavailable(format!(
                 "the record {KIND}/{key} has no key of its kind"
             )));
@@ -168,14 +166,4 @@ impl Authority {
 
 fn compromised() -> Refusal {
     Refusal::BadPublicKey("the account key is known to be compromised; generate another".into())
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(digits: &str) -> Option<[u8; 32]> {
-    let octet = |at: usize| u8::from_str_radix(digits.get(2 * at..2 * at + 2)?, 16).ok();
-    let octets: Option<Vec<u8>> = (0..32).map(octet).collect();
-    octets?.try_into().ok()
 }

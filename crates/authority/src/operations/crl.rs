@@ -144,7 +144,7 @@ impl Authority {
                 }
             };
             // A conflict means that another node published: perhaps nothing is due any more.
-            if self.store.commit(Change::Records { records, with: None }).await? == Committed::Done {
+            if self.store.commit(Change::records(records)).await? == Committed::Done {
                 tracing::info!(issuer = issuer.name, shard, number = next.number, "CRL published");
                 return Ok(());
             }

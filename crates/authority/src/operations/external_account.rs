@@ -127,10 +127,7 @@ impl Authority {
             return Err(Refusal::Malformed(why).into());
         }
         let create = RecordChange::Create(Record::new(KIND, self.record_key(kid), key));
-        let change = Change::Records {
-            records: vec![create],
-            with: None,
-        };
+        let change = Change::records(vec![create]);
         match self.store.commit(change).await? {
             Committed::Done => Ok(()),
             Committed::Conflict => Err(Refusal::Malformed(format!("there is a key {kid:?} already")).into()),
@@ -164,10 +161,7 @@ impl Authority {
             let record = record.ok_or_else(|| Refusal::Malformed(format!("there is no key {kid:?}")))?;
             let mut key: ExternalKey = record.read()?;
             key.revoked = true;
-            let change = Change::Records {
-                records: vec![RecordChange::Update(record.with(&key))],
-                with: None,
-            };
+            let change = Change::records(vec![RecordChange::Update(record.with(&key))]);
             if self.store.commit(change).await? == Committed::Done {
                 return Ok(());
             }

@@ -6,7 +6,7 @@ use acme::{OrderStatus, Problem, ProblemType};
 use aws_lc_rs::digest::{Context, SHA256};
 use pkix::{csr::CertificateRequest, name::GeneralName};
 
-use super::{Authority, later};
+use super::{Authority, later, limits::REPLACES};
 use crate::{
     Failure, Refusal,
     identifier::Name,
@@ -72,7 +72,7 @@ impl Authority {
             .iter()
             .map(|identifier| identifier.value.clone())
             .collect();
-        let is_renewal = order.members.contains_key("replaces");
+        let is_renewal = order.members.contains_key(REPLACES);
         match self.limit_certificates(&values, is_renewal, true).await {
             Err(Failure::Refused(_)) => Ok(()),
             other => other,

@@ -5,11 +5,7 @@ use std::sync::Arc;
 use jose::Jwk;
 
 use super::Authority;
-use crate::{
-    Failure, Refusal,
-    model::Account,
-    ports::{Change, Committed},
-};
+use crate::{Failure, Refusal, model::Account};
 
 impl Authority {
     /// Gives an account another key, of which the caller has seen a signature. Challenges that were answered before
@@ -30,16 +26,12 @@ impl Authority {
                 key: new.clone(),
                 ..(*account).clone()
             };
-            match self.store.commit(Change::UpdateAccount(changed.clone())).await? {
-                Committed::Done => {
-                    let changed = Arc::new(Account {
-                        version: changed.version + 1,
-                        ..changed
-                    });
+            match self.commit_account(changed).await? {
+                Some(changed) => {
                     self.require_still_unblocked(&changed, &key_sha256).await?;
                     return Ok(changed);
                 }
-                Committed::Conflict => account = self.active_account(account.id).await?,
+                None => account = self.active_account(account.id).await?,
             }
         }
     }

@@ -79,6 +79,9 @@ impl Limits {
     }
 }
 
+/// RFC 9773 §5: the member of an order that makes it a renewal.
+pub(super) const REPLACES: &str = "replaces";
+
 /// One of several buckets that a request draws on.
 struct Draw {
     limit: Limit,

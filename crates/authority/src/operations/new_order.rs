@@ -6,7 +6,7 @@ use acme::{AuthorizationStatus, NewOrder};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Authority, Limits, Policy, later};
+use super::{Authority, Limits, Policy, later, limits::REPLACES};
 use crate::{
     Failure, Refusal, Registry,
     identifier::Name,
@@ -21,7 +21,6 @@ impl Authority {
     pub async fn new_order(&self, account: &Arc<Account>, request: NewOrder) -> Result<OrderFacts, Failure> {
         let names = admit(&request, &self.registry, &self.policy)?;
         let mut account = Arc::clone(account);
-        self.require_agreement(&account)?;
         let mut is_counted = false;
         loop {
             self.require_agreement(&account)?;
@@ -228,8 +227,6 @@ struct TakenMembers {
     records: Vec<RecordChange>,
 }
 
-/// RFC 9773 §5.
-const REPLACES: &str = "replaces";
 /// How many of the newest authorizations for a name are looked at.
 const CANDIDATES: usize = 16;
 

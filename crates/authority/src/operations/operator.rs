@@ -129,11 +129,8 @@ impl Authority {
                 state: AccountState::Revoked,
                 ..(*account).clone()
             };
-            if self.store.commit(Change::UpdateAccount(changed.clone())).await? == Committed::Done {
-                return Ok(Arc::new(Account {
-                    version: changed.version + 1,
-                    ..changed
-                }));
+            if let Some(changed) = self.commit_account(changed).await? {
+                return Ok(changed);
             }
         }
     }

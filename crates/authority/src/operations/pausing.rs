@@ -47,10 +47,7 @@ impl Authority {
                     RecordChange::Update(record.with(&failing))
                 }
             };
-            let change = Change::Records {
-                records: vec![change],
-                with: None,
-            };
+            let change = Change::records(vec![change]);
             if self.store.commit(change).await? == Committed::Done {
                 return Ok(());
             }
@@ -91,10 +88,7 @@ impl Authority {
         let count = failing.len();
         for record in failing {
             // One that changes meanwhile has just worked, or has just failed again: both may stay.
-            let change = Change::Records {
-                records: vec![RecordChange::delete(&record)],
-                with: None,
-            };
+            let change = Change::records(vec![RecordChange::delete(&record)]);
             self.store.commit(change).await?;
         }
         Ok(count)

@@ -6,7 +6,6 @@ use super::Authority;
 use crate::{
     Failure, Refusal,
     model::{Account, AccountId},
-    ports::{Change, Committed},
 };
 
 impl Authority {
@@ -34,11 +33,8 @@ impl Authority {
                 agreed_terms: self.policy.terms_of_service.clone(),
                 ..(*account).clone()
             };
-            if self.store.commit(Change::UpdateAccount(changed.clone())).await? == Committed::Done {
-                return Ok(Arc::new(Account {
-                    version: changed.version + 1,
-                    ..changed
-                }));
+            if let Some(changed) = self.commit_account(changed).await? {
+                return Ok(changed);
             }
         }
     }

@@ -170,6 +170,11 @@ pub enum Change {
 }
 
 impl Change {
+    /// Records and nothing else.
+    pub fn records(records: Vec<RecordChange>) -> Self {
+        Self::Records { records, with: None }
+    }
+
     /// This change together with records.
     pub fn and(self, records: Vec<RecordChange>) -> Self {
         match self {

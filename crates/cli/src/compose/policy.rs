@@ -60,13 +60,7 @@ fn blocked_keys(file: &Path) -> Result<HashSet<[u8; 32]>, String> {
         .enumerate()
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let keys = lines.map(|(number, line)| {
-        let bytes = (line.len() == 64 && line.is_ascii()).then(|| {
-            (0..32)
-                .map(|at| u8::from_str_radix(&line[2 * at..2 * at + 2], 16).ok())
-                .collect::<Option<Vec<u8>>>()
-        });
-        bytes
-            .flatten()
+        pkix::hex::decode(line)
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or_else(|| format!("{}, line {}: not 64 hexadecimal digits", file.display(), number + 1))
     });

@@ -219,7 +219,7 @@ mod tests {
             assert_eq!(read.names(), [name]);
             let extension = read.extension(&oid::ACME_IDENTIFIER).unwrap();
             assert!(extension.critical);
-            let digest: String = extension.value.iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = pkix::hex::encode(&extension.value);
             assert_eq!(
                 digest,
                 "042006cef643b07e052490a38a038c0daa051d3b181eac7378621bdcea6aabc7c7b5"

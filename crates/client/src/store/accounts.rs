@@ -49,10 +49,7 @@ impl Store {
             })
             .take(100)
             .collect();
-        let hash: String = digest(&SHA256, server.as_bytes()).as_ref()[..4]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hash = pkix::hex::encode(&digest(&SHA256, server.as_bytes()).as_ref()[..4]);
         let name = format!("{}-{hash}", host.trim_start_matches(['.', '-']));
         AccountFolder {
             folder: self.root().join("accounts").join(&name),

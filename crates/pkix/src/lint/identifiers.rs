@@ -9,7 +9,7 @@ use crate::oid;
 pub(super) fn authority(examined: &Examined<'_>, expected: &LintContext<'_>) -> Result<(), String> {
     match &examined.authority_key_identifier {
         Some(identifier) => ensure(identifier == expected.issuer_key_identifier, || {
-            format!("{} is not the issuer's key", hex(identifier))
+            format!("{} is not the issuer's key", crate::hex::encode(identifier))
         }),
         None => {
             let root = examined.is_self_issued()
@@ -22,7 +22,7 @@ pub(super) fn authority(examined: &Examined<'_>, expected: &LintContext<'_>) -> 
 pub(super) fn subject(examined: &Examined<'_>, expected: &LintContext<'_>) -> Result<(), String> {
     match (&examined.subject_key_identifier, &examined.key) {
         (Some(identifier), Ok(key)) => ensure(*identifier == key.key_identifier(), || {
-            format!("{} is not the SHA-1 of the key", hex(identifier))
+            format!("{} is not the SHA-1 of the key", crate::hex::encode(identifier))
         }),
         (None, _) => ensure(!expected.is_ca, || "an authority's key is not named".to_owned()),
         (Some(_), Err(_)) => Ok(()),
@@ -45,8 +45,4 @@ pub(super) fn no_revocation_information(examined: &Examined<'_>, expected: &Lint
     let access = access.and_then(|access| extension::read_authority_info_access(&access.value).ok());
     let ocsp = access.is_some_and(|access| !access.ocsp.is_empty());
     ensure(!ocsp, || "noRevAvail beside an OCSP responder".to_owned())
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

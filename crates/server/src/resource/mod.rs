@@ -15,7 +15,7 @@ mod order;
 mod orders;
 pub mod revoke_cert;
 mod terms;
-mod unpause;
+pub mod unpause;
 
 use std::sync::Arc;
 

@@ -8,8 +8,7 @@ use http::{Method, StatusCode};
 use crate::{Front, problem::Rejection, reply::Reply};
 
 pub async fn answer(front: &Front, id: AccountId, day: u32, method: &Method) -> Result<Reply, Rejection> {
-    let today = front.authority.now().as_second() / (24 * 60 * 60);
-    if today - i64::from(day) > DAYS {
+    if today(front) - i64::from(day) > DAYS {
         return Err(Rejection::NoSuchResource);
     }
     let body = match *method {
@@ -24,6 +23,11 @@ pub async fn answer(front: &Front, id: AccountId, day: u32, method: &Method) -> 
          <h1>Names that only failed</h1>{body}</html>\n"
     );
     Ok(Reply::of(StatusCode::OK, "text/html; charset=utf-8", page))
+}
+
+/// Days since 1970.
+pub fn today(front: &Front) -> i64 {
+    front.authority.now().as_second() / (24 * 60 * 60)
 }
 
 const DAYS: i64 = 14;

@@ -13,7 +13,7 @@ fn record(key: &str) -> Record {
 }
 
 fn alone(records: Vec<RecordChange>) -> Change {
-    Change::Records { records, with: None }
+    Change::records(records)
 }
 
 pub async fn a_record_is_made_once_and_changes_from_the_version_it_was_read_at(world: &World) {

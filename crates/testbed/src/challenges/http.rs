@@ -48,7 +48,8 @@ pub async fn serve_tls(listener: TcpListener, script: Arc<Script>) {
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+/// The next connection, however long it takes.
+pub(super) async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,

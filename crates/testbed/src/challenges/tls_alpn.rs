@@ -13,18 +13,14 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     history::canonical,
+    http::accept,
     script::{Script, TlsAlpnRequest},
 };
 
 pub async fn serve(listener: TcpListener, script: Arc<Script>) {
     let acceptor = acceptor(Arc::new(Proofs(script)), vec![ACME_TLS_1.to_vec()]);
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of descriptors: others must close first.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        let handshake = acceptor.accept(stream);
+        let handshake = acceptor.accept(accept(&listener).await);
         tokio::spawn(timeout(PATIENCE, async move {
             // A handshake that fails is the other side's to tell; one that does not is all there is (RFC 8737 §4).
             if let Ok(mut stream) = handshake.await {

@@ -53,8 +53,8 @@ pub(super) fn judge(der: &[u8], subject: &GeneralName, expected: &[u8; 32]) -> R
     let found = read_acme_identifier(&identifier.value).map_err(Fault::Identifier)?;
     if found != *expected {
         return Err(Fault::Digest {
-            found: hex(&found),
-            expected: hex(expected),
+            found: pkix::hex::encode(&found),
+            expected: pkix::hex::encode(expected),
         });
     }
     verify_self_signature(der, &certificate)
@@ -62,7 +62,7 @@ pub(super) fn judge(der: &[u8], subject: &GeneralName, expected: &[u8; 32]) -> R
 
 /// SHA-256, in hex.
 pub(super) fn fingerprint(der: &[u8]) -> String {
-    hex(digest(&SHA256, der).as_ref())
+    pkix::hex::encode(digest(&SHA256, der).as_ref())
 }
 
 /// "self-signed certificate" (RFC 8737 §3): somebody else's signature would be somebody else's certificate.
@@ -102,10 +102,6 @@ fn shown(name: &GeneralName) -> String {
         GeneralName::Ip(address) => address.to_string(),
         _ => "a name of another kind".to_owned(),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 const LISTED: usize = 4;
