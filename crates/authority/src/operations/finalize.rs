@@ -44,7 +44,6 @@ impl Authority {
             };
             let (csr, names) = self.admit_csr(csr, &facts.order.identifiers).await?;
             let checks = self.last_look(&ready, &names).await?;
-            self.count_certificate(&facts.order).await?;
             let record = self.plan(&ready, &names, &csr, checks)?;
             let errand = self.errand_of_plan(&record).await?;
             let change = Change::Plan {
@@ -58,6 +57,7 @@ impl Authority {
                 Committed::Conflict => account = self.active_account(account.id).await?,
                 Committed::Done => {
                     self.changes.changed(Subject::Order(id));
+                    self.count_certificate(&facts.order).await;
                     self.sign_and_complete(Arc::new(record)).await;
                     return self.order(&account, id).await;
                 }
@@ -65,17 +65,16 @@ impl Authority {
         }
     }
 
-    /// Issued certificates are counted; whoever was let in to order is let through.
-    async fn count_certificate(&self, order: &Order) -> Result<(), Failure> {
+    /// What is planned is counted, once; whoever was let in to order is let through.
+    async fn count_certificate(&self, order: &Order) {
         let values: Vec<_> = order
             .identifiers
             .iter()
             .map(|identifier| identifier.value.clone())
             .collect();
         let is_renewal = order.members.contains_key(REPLACES);
-        match self.limit_certificates(&values, is_renewal, true).await {
-            Err(Failure::Refused(_)) => Ok(()),
-            other => other,
+        if let Err(Failure::Unavailable(why)) = self.limit_certificates(&values, is_renewal, true).await {
+            tracing::warn!(order = %order.id, %why, "a certificate was not counted");
         }
     }
 

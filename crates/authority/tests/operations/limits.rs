@@ -6,6 +6,7 @@ use acme::{NewAccount, OrderStatus};
 use authority::{
     Failure, Policy, Refusal,
     operations::{Arrival, Limit, Limits},
+    ports::IssuanceFailure,
 };
 use jose::{Algorithm, SigningKey};
 
@@ -120,6 +121,29 @@ async fn certificates_are_counted_when_issued_by_domain_and_by_names_and_renewal
     );
     let id = id_of(&issued).to_string();
     assert!(world.authority.new_order(&account, renewal(id.into())).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_issuance_is_counted_once_however_often_it_is_asked_for_and_a_refused_one_not_at_all() {
+    let world = world(Limits {
+        certificates_per_name_set: limit(2, DAY),
+        ..Limits::none()
+    })
+    .await;
+    let account = world.account().await;
+    let order = world.ready(&account, &["a.example"]).await;
+    let csr = crate::world::csr(&["a.example"]);
+    let refuse = || IssuanceFailure::Refused("not like this".into());
+    *world.issuance.refuse_to_prepare.lock().unwrap() = Some(refuse);
+    assert!(world.authority.finalize(&account, order.order.id, &csr).await.is_err());
+    *world.issuance.refuse_to_prepare.lock().unwrap() = None;
+    let tries = (0..4).map(|_| world.authority.finalize(&account, order.order.id, &csr));
+    for outcome in futures_util::future::join_all(tries).await {
+        assert!(outcome.is_ok());
+    }
+    world.order(&account, &["a.example"]).await;
+    world.issue(&account, &["a.example"]).await;
+    until(world.authority.new_order(&account, new_order(&["a.example"])).await);
 }
 
 #[tokio::test]
