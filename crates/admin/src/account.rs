@@ -1,6 +1,6 @@
 //! Accounts as the operator sees them.
 
-use authority::model::{Account, AccountState};
+use authority::model::{Account, AccountId, AccountState};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,21 +12,20 @@ pub(crate) struct Named {
     account: String,
 }
 
-impl Named {
-    fn id(&self, served: &Served) -> Result<authority::model::AccountId, AdminError> {
-        (served.account_of)(&self.account)
-            .ok_or_else(|| AdminError::Malformed("\"account\" is not the URL of an account here".to_owned()))
-    }
+/// The account that a URL names.
+pub(crate) fn find(served: &Served, url: &str) -> Result<AccountId, AdminError> {
+    (served.account_of)(url)
+        .ok_or_else(|| AdminError::Malformed("\"account\" is not the URL of an account here".to_owned()))
 }
 
 pub(crate) async fn show(served: &Served, asked: Named) -> Result<Value, AdminError> {
-    let account = served.authority.account(asked.id(served)?).await?;
+    let account = served.authority.account(find(served, &asked.account)?).await?;
     Ok(object(served, &account))
 }
 
 /// For ever: its key opens nothing any more. Its certificates stay.
 pub(crate) async fn revoke(served: &Served, asked: Named) -> Result<Value, AdminError> {
-    let account = served.authority.revoke_account(asked.id(served)?).await?;
+    let account = served.authority.revoke_account(find(served, &asked.account)?).await?;
     Ok(object(served, &account))
 }
 

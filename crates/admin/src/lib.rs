@@ -7,6 +7,7 @@
 //! user can read, and goes over loopback or a network that the operator trusts.
 
 mod account;
+mod extension;
 mod external_account;
 mod revocation;
 
@@ -89,7 +90,7 @@ impl Desk {
             "account/show" => account::show(self.served(body)?, read(body)?).await,
             "account/revoke" => account::revoke(self.served(body)?, read(body)?).await,
             "directories" => Ok(json!({ "directories": self.directories.keys().collect::<Vec<_>>() })),
-            other => Err(AdminError::Operation(other.chars().take(80).collect())),
+            other => extension::answer(self.served(body)?, other, read(body)?).await,
         }
     }
 

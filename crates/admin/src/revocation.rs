@@ -7,7 +7,7 @@ use pkix::certificate::Serial;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{AdminError, Served};
+use crate::{AdminError, Served, account};
 
 /// Exactly one way to say which certificates.
 #[derive(Deserialize)]
@@ -39,10 +39,7 @@ pub(crate) async fn revoke(served: &Served, asked: Revoke) -> Result<Value, Admi
                     .map_err(|_| malformed("\"key\" is not 64 hexadecimal digits"))?,
             )
         }
-        (None, None, Some(account), None, None) => {
-            let id = (served.account_of)(account);
-            Chosen::Account(id.ok_or_else(|| malformed("\"account\" is not the URL of an account here"))?)
-        }
+        (None, None, Some(url), None, None) => Chosen::Account(account::find(served, url)?),
         (None, None, None, Some(from), Some(to)) if from < to => Chosen::Issued { from, to },
         _ => {
             return Err(malformed(
@@ -63,12 +60,7 @@ pub(crate) async fn revoke(served: &Served, asked: Revoke) -> Result<Value, Admi
 }
 
 fn read_serial(text: &str) -> Result<Serial, AdminError> {
-    let mut octets = hexadecimal(&text.replace(':', ""))?;
-    // Written as a number, which has no sign octet.
-    if octets.first().is_some_and(|first| first & 0x80 != 0) {
-        octets.insert(0, 0);
-    }
-    Serial::from_der_content(&octets).map_err(|_| AdminError::Malformed(format!("{text:?} is no serial number")))
+    Serial::from_hex(&text.replace(':', "")).map_err(|error| AdminError::Malformed(format!("\"serial\": {error}")))
 }
 
 fn hexadecimal(text: &str) -> Result<Vec<u8>, AdminError> {

@@ -7,7 +7,7 @@ use pkix::name::GeneralName;
 
 use crate::{
     identifier::{IdentifierType, Name, NameRefusal},
-    ports::{OrderMember, PreIssuanceCheck, ValidationMethod},
+    ports::{OperatorOperation, OrderMember, PreIssuanceCheck, ValidationMethod},
 };
 
 #[derive(Clone, Default)]
@@ -16,6 +16,7 @@ pub struct Registry {
     methods: Vec<Arc<dyn ValidationMethod>>,
     checks: Vec<Arc<dyn PreIssuanceCheck>>,
     members: Vec<Arc<dyn OrderMember>>,
+    operations: Vec<Arc<dyn OperatorOperation>>,
 }
 
 impl Registry {
@@ -44,6 +45,14 @@ impl Registry {
 
     pub fn add_order_member(&mut self, member: impl OrderMember + 'static) {
         self.members.push(Arc::new(member));
+    }
+
+    pub fn add_operation(&mut self, operation: impl OperatorOperation + 'static) {
+        self.operations.push(Arc::new(operation));
+    }
+
+    pub fn operation(&self, name: &str) -> Option<&Arc<dyn OperatorOperation>> {
+        self.operations.iter().find(|operation| operation.name() == name)
     }
 
     pub fn order_members(&self) -> &[Arc<dyn OrderMember>] {

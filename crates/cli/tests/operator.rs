@@ -117,6 +117,23 @@ impl Site {
         self.vidimus(&[&fixed, more].concat())
     }
 
+    /// Of the certificate that the client has for a name.
+    fn serial(&self, name: &str) -> String {
+        let output = self.vidimus(&["cert", "show", name, "--dir", "certs", "--json"]);
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let serial = shown["certificate"]["serial"].as_str();
+        serial.unwrap_or_else(|| panic!("{shown}")).to_owned()
+    }
+
+    /// What a timer does once the pause is over that the CA asked for between two questions (RFC 9773 §4.3).
+    fn renew(&self) {
+        for name in ["a.test", "b.test"] {
+            let _ = fs::remove_file(self.file("certs/renewal").join(format!("{name}.json")));
+        }
+        let output = self.vidimus(&["cert", "renew", "--dir", "certs"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     fn account_url(&self) -> String {
         let place = [
             "account",
@@ -257,6 +274,44 @@ async fn a_further_directory_has_its_own_rules_and_accounts() {
         !moved.status.success(),
         "an identifier means nothing in another directory"
     );
+}
+
+// 9773-4.2: the operator's side of a mass renewal, and what a subscriber's timer makes of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_incident_affects_is_renewed_before_its_time_and_nothing_else_is() {
+    let site = Site::start("").await;
+    for name in ["a.test", "b.test"] {
+        let issued = site.issue(name, &[]);
+        assert!(issued.status.success(), "{}", String::from_utf8_lossy(&issued.stderr));
+    }
+    let (a, b) = (site.serial("a.test"), site.serial("b.test"));
+    site.renew();
+    assert_eq!((&site.serial("a.test"), &site.serial("b.test")), (&a, &b));
+
+    fs::write(site.file("serials"), format!("{a}\n")).unwrap();
+    let page = "https://status.test/1";
+    let affects_nothing = site.vidimus(&["ca", "incident", "declare", "i-1", "--explanation-url", page]);
+    assert!(!affects_nothing.status.success());
+    let declared = site.ca(&[
+        "incident",
+        "declare",
+        "i-1",
+        "--explanation-url",
+        page,
+        "--serials",
+        "serials",
+    ]);
+    assert_eq!(declared["explanation_url"], page);
+    assert_eq!(site.ca(&["incident", "list"])["incidents"][0]["name"], "i-1");
+    site.renew();
+    assert_ne!(site.serial("a.test"), a);
+    assert_eq!(site.serial("b.test"), b);
+
+    site.ca(&["incident", "extend", "i-1", "--serial", &b]);
+    site.ca(&["incident", "withdraw", "i-1"]);
+    assert_eq!(site.ca(&["incident", "list"])["incidents"], Value::Array(vec![]));
+    site.renew();
+    assert_eq!(site.serial("b.test"), b);
 }
 
 /// Whoever reaches the listener but not the file can do nothing.

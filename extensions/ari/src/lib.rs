@@ -6,6 +6,7 @@
 
 mod find;
 pub mod incident;
+mod operator;
 mod replaces;
 mod resource;
 mod window;
@@ -26,9 +27,10 @@ pub struct Settings {
     pub explanation_url: Option<String>,
 }
 
-/// Adds what this document adds to orders.
+/// Adds what this document adds to orders, and to what operators can ask for.
 pub fn register(registry: &mut Registry) {
     registry.add_order_member(replaces::Replaces);
+    operator::register(registry);
 }
 
 /// The resource it adds.

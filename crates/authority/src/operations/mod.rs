@@ -41,7 +41,7 @@ pub use revoke::Requester;
 
 use crate::{
     Failure, Registry,
-    ports::{Changes, Issuance, Runtime, Store},
+    ports::{Changes, Issuance, OperatorOperation, Runtime, Store},
 };
 
 /// One authority: facts and the rules it lives by. Cheap to clone.
@@ -104,6 +104,11 @@ impl Authority {
             policy: Arc::new(policy),
             ..self.clone()
         }
+    }
+
+    /// An operation that an extension has for operators.
+    pub fn operation(&self, name: &str) -> Option<&Arc<dyn OperatorOperation>> {
+        self.registry.operation(name)
     }
 
     pub fn policy(&self) -> &Policy {

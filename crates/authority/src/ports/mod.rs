@@ -3,6 +3,7 @@
 mod back_end;
 mod issuance;
 mod limit;
+mod operator;
 mod order;
 mod revocation;
 mod runtime;
@@ -14,6 +15,7 @@ pub use issuance::{
     Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuance, PreIssuanceCheck, Proven, Validity,
 };
 pub use limit::{Spend, Spent, draw};
+pub use operator::{OperatorOperation, OperatorRequest};
 pub use order::{Asked, FirstCsr, OrderMember, Taken};
 pub use revocation::{CrlContents, CrlIssuer, StatusSigning};
 pub use runtime::{Changes, Runtime, Subject};

@@ -3,6 +3,7 @@
 mod account;
 mod desk;
 mod eab;
+mod incident;
 mod revoke;
 
 use std::path::PathBuf;
@@ -15,13 +16,16 @@ pub use desk::{OperatorDesk, token};
 
 use self::desk::TOKEN_FILE;
 
-/// Operate a running authority: external accounts, revocation, accounts.
+/// Operate a running authority: external accounts, revocation, incidents, accounts.
 #[derive(Subcommand)]
 pub enum CaCommand {
     /// Keys that accounts must be bound to (RFC 8555 §7.3.4).
     #[command(subcommand)]
     Eab(eab::EabCommand),
     Revoke(revoke::Revoke),
+    /// Certificates that must be renewed before their time.
+    #[command(subcommand)]
+    Incident(incident::IncidentCommand),
     /// Accounts, by their URL.
     #[command(subcommand)]
     Account(account::AccountCommand),
@@ -46,6 +50,7 @@ impl CaCommand {
         match self {
             Self::Eab(command) => command.run().await,
             Self::Revoke(revoke) => revoke.run().await,
+            Self::Incident(command) => command.run().await,
             Self::Account(command) => command.run().await,
         }
     }
