@@ -1,0 +1,49 @@
+//! What is published as a proof: the digest, bound to service and port, and the word it stands in.
+
+use acme::KeyAuthorization;
+use aws_lc_rs::digest::{SHA256, digest};
+
+use crate::service::{Protocol, ServicePort};
+
+/// Methods whose value says for which service and port it is. Those of the draft have the plain digest of `dns-01`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    MailGreeting,
+    DnsService,
+    /// Its proof is the answer to `mail-greeting-01` at another host, under its own name.
+    MailSrv,
+}
+
+impl Bound {
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::MailGreeting => "mail-greeting-01",
+            Self::DnsService => "dns-service-01",
+            Self::MailSrv => "mail-srv-01",
+        }
+    }
+
+    /// `b64u(SHA-256(token "." thumbprint "." method "." service ":" port))`, 43 characters.
+    pub fn value(self, key_authorization: &KeyAuthorization, at: ServicePort) -> String {
+        let text = format!("{}.{}.{at}", key_authorization.as_str(), self.method());
+        jose::base64url::encode(digest(&SHA256, text.as_bytes()))
+    }
+}
+
+/// The word that carries a value in a greeting: `acme-mail-01=<value>`.
+pub fn in_greeting(value: &str) -> String {
+    format!("{GREETING}={value}")
+}
+
+/// The line or atom that carries a value among the capabilities of a protocol.
+pub fn in_capabilities(protocol: Protocol, value: &str) -> String {
+    match protocol {
+        Protocol::Imap => format!("{CAPABILITY}={value}"),
+        Protocol::Smtp | Protocol::Lmtp | Protocol::Pop3 => format!("{CAPABILITY} {value}"),
+        Protocol::Sieve => format!("\"{CAPABILITY}\" \"{value}\""),
+    }
+}
+
+/// Compared without regard to case where it stands before the value; the value itself never is.
+pub const GREETING: &str = "acme-mail-01";
+pub const CAPABILITY: &str = "ACME-MAIL-01";
