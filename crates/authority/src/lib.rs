@@ -9,6 +9,7 @@
 pub mod identifier;
 pub mod model;
 pub mod operations;
+pub mod places;
 pub mod ports;
 mod refusal;
 mod registry;

@@ -13,6 +13,7 @@ use tokio::{net::TcpStream, time::timeout};
 use crate::{
     Timeouts,
     attempt::{Attempt, Clock, Failure},
+    connections::{Connections, Held},
     policy::{AddressPolicy, PortPolicy},
     resolver::{Addresses, Answer, Resolver},
 };
@@ -24,12 +25,15 @@ pub struct Network {
     pub ports: PortPolicy,
     pub timeouts: Timeouts,
     pub clock: Clock,
+    pub connections: Connections,
 }
 
 /// A connection, and to whom.
 pub struct Dialled {
     pub stream: TcpStream,
     pub address: SocketAddr,
+    /// To be kept as long as the connection is used.
+    pub place: Held,
 }
 
 impl Network {
@@ -70,10 +74,11 @@ impl Network {
         let mut failures = Vec::new();
         for address in candidates {
             let address = SocketAddr::new(address, port);
+            let place = self.connections.take(address.ip()).await;
             let error = match timeout(self.timeouts.connect, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
                     attempt.saw(Observation::Connected { address });
-                    return Ok(Dialled { stream, address });
+                    return Ok(Dialled { stream, address, place });
                 }
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => format!("no answer within {}", seconds(self.timeouts.connect)),

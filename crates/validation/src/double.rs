@@ -147,6 +147,7 @@ impl World {
             ports: self.ports,
             timeouts: self.timeouts,
             clock: Arc::new(|| Timestamp::UNIX_EPOCH),
+            connections: Default::default(),
         })
     }
 

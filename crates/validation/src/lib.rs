@@ -7,6 +7,7 @@
 //! Every look is made for one attempt only: no cached answer, no connection used twice, no TLS session resumed.
 
 pub mod attempt;
+pub mod connections;
 pub mod dial;
 pub mod dns01;
 pub mod dns_client;
@@ -26,6 +27,7 @@ use authority::ports::ValidationMethod;
 
 use self::{
     attempt::Clock,
+    connections::Connections,
     dial::Network,
     dns_client::{DnsClient, DnsSettingsError, system_resolvers},
     policy::{AddressPolicy, PortPolicy},
@@ -119,5 +121,6 @@ pub fn network(settings: Settings, clock: Clock) -> Result<Network, SettingsErro
         },
         timeouts: settings.timeouts,
         clock,
+        connections: Connections::default(),
     })
 }

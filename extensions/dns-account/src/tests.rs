@@ -52,6 +52,7 @@ fn method(resolver: Arc<Table>) -> DnsAccount {
         ports: PortPolicy::default(),
         timeouts: Timeouts::default(),
         clock: Arc::new(|| Timestamp::UNIX_EPOCH),
+        connections: Default::default(),
     };
     DnsAccount {
         network: Arc::new(network),

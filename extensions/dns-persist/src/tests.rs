@@ -202,6 +202,7 @@ fn registered(issuers: usize) -> Registry {
         ports: PortPolicy::default(),
         timeouts: Timeouts::default(),
         clock: Arc::new(|| Timestamp::UNIX_EPOCH),
+        connections: Default::default(),
     };
     let mut registry = Registry::default();
     let issuers = (0..issuers).map(|n| format!("ca{n}.example")).collect();

@@ -41,6 +41,8 @@ pub use revoke::Requester;
 
 use crate::{
     Failure, Registry,
+    model::AccountId,
+    places::Places,
     ports::{Changes, Issuance, OperatorOperation, Runtime, Store},
 };
 
@@ -54,6 +56,8 @@ pub struct Authority {
     pub(crate) registry: Arc<Registry>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) turns: Arc<turns::Turns>,
+    /// In validations, of which one account has so many at one time.
+    pub(crate) validating: Arc<Places<AccountId>>,
 }
 
 impl Authority {
@@ -73,6 +77,7 @@ impl Authority {
             registry: Arc::new(registry),
             policy: Arc::new(policy),
             turns: Arc::default(),
+            validating: Places::new(validate::VALIDATIONS_AT_ONCE),
         }
     }
 

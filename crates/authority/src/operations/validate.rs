@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{Authority, Policy, later};
 use crate::{
     Failure,
-    model::{Authorization, AuthorizationId, AuthorizationState, Evidence, Response},
+    model::{AccountId, Authorization, AuthorizationId, AuthorizationState, Evidence, Observation, Response},
     ports::{BoxFuture, Change, Committed, Report, Subject, ValidationRequest},
 };
 
@@ -138,12 +138,32 @@ impl Authority {
             .registry
             .admit(&as_ordered(authorization))
             .map_err(|problem| defect(&problem.detail))?;
-        Ok(method.validate(ValidationRequest {
+        let validation = method.validate(ValidationRequest {
             account: authorization.account,
             name,
             token: challenge.token.clone(),
             key_authorization: KeyAuthorization::new(&challenge.token, &response.thumbprint),
-        }))
+        });
+        Ok(self.in_line(authorization.account, method.name(), validation))
+    }
+
+    /// Begins a validation when the account has a place for it: one whose targets never answer waits for its own, and
+    /// for nobody else's (INCIDENTS T40).
+    fn in_line(
+        &self,
+        account: AccountId,
+        method: &'static str,
+        validation: BoxFuture<'static, Report>,
+    ) -> BoxFuture<'static, Report> {
+        let (places, runtime) = (self.validating.clone(), self.runtime.clone());
+        Box::pin(async move {
+            let started = runtime.now();
+            let turn = Box::pin(places.take(account));
+            match select(turn, runtime.sleep(LONGEST_WAIT)).await {
+                Either::Left((_place, _)) => validation.await,
+                Either::Right(_) => not_begun(method, started, runtime.now()),
+            }
+        })
     }
 
     /// Commits a new state; `None` when the authorization has changed since it was read.
@@ -175,8 +195,32 @@ impl Authority {
     }
 }
 
-/// A method's own bound is ten seconds; the rest is for a slow commit.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(30);
+fn not_begun(method: &str, started: Timestamp, finished: Timestamp) -> Report {
+    let what = format!(
+        "The validation was not begun within {} s, because {VALIDATIONS_AT_ONCE} others of this account were still \
+         running; it will be tried again.",
+        LONGEST_WAIT.as_secs()
+    );
+    Report {
+        evidence: Evidence {
+            method: method.to_owned(),
+            perspective: "local".to_owned(),
+            started,
+            finished,
+            observations: vec![Observation::Failed { what: what.clone() }],
+        },
+        verdict: Err(Problem::new(ProblemType::Connection, what)),
+        transient: true,
+    }
+}
+
+/// Hundreds of names a second where targets answer, and ten where each takes all the time it may.
+pub(super) const VALIDATIONS_AT_ONCE: usize = 100;
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// Longer than the wait for a place and a method's own bound, which is thirty seconds at most; the rest is for a slow
+/// commit.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(60);
 
 /// Why an attempt is made.
 #[derive(Clone, Copy, PartialEq, Eq)]

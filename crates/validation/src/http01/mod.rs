@@ -103,7 +103,11 @@ impl Way {
 
     /// The answer, and the place it came from in words.
     async fn fetch(&self, url: &Url, limit: usize, attempt: &mut Attempt) -> Result<(Response, String), Failure> {
-        let Dialled { stream, address } = self
+        let Dialled {
+            stream,
+            address,
+            place: _place,
+        } = self
             .network
             .dial(&url.host, url.port, attempt)
             .await

@@ -81,7 +81,11 @@ async fn prove(
             "The identifier has no place in a handshake.",
         ));
     };
-    let Dialled { stream, address } = network.dial(target, network.ports.tls, attempt).await?;
+    let Dialled {
+        stream,
+        address,
+        place: _place,
+    } = network.dial(target, network.ports.tls, attempt).await?;
     let sni = ServerName::try_from(server_name.clone())
         .map_err(|_| Failure::lasting(ProblemType::Tls, format!("{server_name} is no name for a handshake.")))?;
     let limit = network.timeouts.connect;
