@@ -158,9 +158,10 @@ async fn the_service_s_key_is_the_one_way_to_prove_it(world: &World) -> Outcome 
 }
 
 async fn only_the_service_s_own_request_with_both_nonces_proves_it(world: &World) -> Outcome {
-    let (service, other) = (Service::new(world)?, Service::new(world)?);
     let account = world.account().await?;
     for case in 0..6 {
+        // Others each time: where proofs count again, a service that is proved stays so.
+        let (service, other) = (Service::new(world)?, Service::new(world)?);
         let order = world.order(&account, &[&service.name]).await?;
         let authorization = &order.authorizations()[0];
         let (url, nonce) = challenge(world, &account, authorization).await?;

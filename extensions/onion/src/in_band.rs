@@ -123,7 +123,7 @@ fn own_key(service: &OnionAddress) -> Problem {
 }
 
 /// The member, which is an object.
-fn sent<'a>(members: &'a Map<String, Value>) -> Result<&'a Map<String, Value>, Problem> {
+fn sent(members: &Map<String, Value>) -> Result<&Map<String, Value>, Problem> {
     match members.get(MEMBER) {
         None | Some(Value::Null) => Err(Problem::new(
             ProblemType::OnionCaaRequired,
