@@ -38,6 +38,13 @@ const CONFIGURED: &[&str] = &[
     "8555-7.4.1-3",
     "8555-7.4.2-2",
     "8555-7.6-11",
+    "9799-2-1",
+    "9799-3.1-1",
+    "9799-3.2-1",
+    "9799-3.2-3",
+    "9799-6-1",
+    "9799-6.3-1",
+    "9799-6.4.1-1",
 ];
 
 /// External accounts, terms, alternate chains, proofs that count again, lists of what is revoked.
@@ -49,6 +56,7 @@ async fn a_server_with_everything_configured_meets_every_requirement() {
     authority.set("acme", "website", "https://ca.example/");
     authority.set("acme", "caa_identities", vec!["ca.example"]);
     authority.set("acme", "reuse_authorizations", "1d");
+    authority.set("extensions.onion", "enabled", true);
     let public = format!("127.0.0.1:{}", free_port());
     authority.set("server", "public_http", format!("http://{public}"));
     authority.set("server", "public_listen", public);
@@ -226,7 +234,8 @@ impl Authority {
         let mut config: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
         let mut table = &mut config;
         for part in section.split('.') {
-            table = table[part].as_table_mut().unwrap();
+            let nothing = || toml::Table::new().into();
+            table = table.entry(part).or_insert_with(nothing).as_table_mut().unwrap();
         }
         table.insert(key.to_owned(), value.into());
         fs::write(file, config.to_string()).unwrap();

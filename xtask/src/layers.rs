@@ -31,7 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const EXTENSION: &str = "extensions/*";
 
 /// An extension whose document builds on another's.
-const BUILDS_ON: &[(&str, &str)] = &[("delegation", "star")];
+const BUILDS_ON: &[(&str, &str)] = &[("delegation", "star"), ("onion", "caa")];
 
 /// Compositions: they may name every crate, and only each other may name them.
 const COMPOSITIONS: &[&str] = &["cli", "conformance", "fuzz", "testbed"];

@@ -22,6 +22,7 @@ mod key_change;
 mod keys;
 mod names;
 mod nonces;
+mod onion;
 mod orders;
 mod pre_authorization;
 mod profiles;
@@ -66,6 +67,7 @@ pub fn all() -> impl Iterator<Item = &'static Test> {
         profiles::TESTS,
         ari::TESTS,
         caa::TESTS,
+        onion::TESTS,
         bad_input::TESTS,
     ]
     .into_iter()

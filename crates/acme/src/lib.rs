@@ -11,6 +11,7 @@ mod authorization;
 mod directory;
 mod identifier;
 mod key_authorization;
+mod onion;
 mod order;
 mod problem;
 mod renewal;
@@ -21,6 +22,7 @@ pub use authorization::{Authorization, AuthorizationStatus, Challenge, Challenge
 pub use directory::{Directory, Meta};
 pub use identifier::Identifier;
 pub use key_authorization::KeyAuthorization;
+pub use onion::OnionCaa;
 pub use order::{Finalize, NewOrder, Order, OrderStatus};
 pub use problem::{Problem, ProblemType};
 pub use renewal::{RenewalId, RenewalIdError, RenewalInfo, Window};

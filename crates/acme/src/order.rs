@@ -60,4 +60,7 @@ pub struct Finalize {
     /// May be left out where the CSR came with the order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csr: Option<String>,
+    /// What extensions add; the rest is ignored.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
 }

@@ -115,6 +115,7 @@ problem_types! {
     InvalidContact = "invalidContact",
     InvalidProfile = "invalidProfile",
     Malformed = "malformed",
+    OnionCaaRequired = "onionCAARequired",
     OrderNotReady = "orderNotReady",
     RateLimited = "rateLimited",
     RejectedIdentifier = "rejectedIdentifier",

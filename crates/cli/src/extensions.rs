@@ -63,6 +63,12 @@ pub const EXTENSIONS: &[Extension] = &[
         on: |_| true,
         register: |added, context| context.without_settings().map(|()| ip::register(&mut added.registry)),
     },
+    // Never on by itself: who issues for hidden services has decided to.
+    Extension {
+        name: "onion",
+        on: |_| false,
+        register: onion,
+    },
     Extension {
         name: "profiles",
         on: |_| true,
@@ -104,6 +110,8 @@ pub struct Context<'a> {
     /// The profiles of the configuration, with what they are for.
     pub profiles: &'a BTreeMap<String, String>,
     pub account_url: AccountUrl,
+    /// How long an order, and with it a challenge, may wait.
+    pub order_lifetime: Duration,
 }
 
 impl Context<'_> {
@@ -160,6 +168,25 @@ fn profiles(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
     profiles::register(&mut added.registry);
     let (member, profiles) = profiles::meta(context.profiles.clone());
     added.meta.insert(member.to_owned(), profiles);
+    Ok(())
+}
+
+fn onion(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
+    context.without_settings()?;
+    if context.order_lifetime > onion::OLDEST_NONCE {
+        return Err(
+            "enabled: acme.order_lifetime is more than the 30 days after which a nonce may not be answered any more \
+             (RFC 9799 §3.2); shorten it"
+                .to_owned(),
+        );
+    }
+    onion::register(
+        &mut added.registry,
+        context.caa_identities.to_vec(),
+        context.account_url.clone(),
+        context.network.clock.clone(),
+    );
+    onion::describe(&mut added.meta);
     Ok(())
 }
 

@@ -51,6 +51,7 @@ fn identifiers() -> Result<String, String> {
         caa_identities: &["ca.example".to_owned()],
         profiles: &BTreeMap::new(),
         account_url: Arc::new(|_| String::new()),
+        order_lifetime: std::time::Duration::ZERO,
     };
     for extension in EXTENSIONS {
         (extension.register)(&mut added, &context)?;

@@ -6,7 +6,7 @@ use acme::{AuthorizationStatus, Problem, ProblemType};
 
 use crate::{
     account::{Account, json},
-    challenge::{Challenge, Proof, TokenChallenge},
+    challenge::{Challenge, Proof, TokenChallenge, is_onion},
     error::{Error, Failure},
     identifier::Identifier,
     progress::{Event, Progress},
@@ -73,6 +73,7 @@ impl Authorization {
         let (solver, challenge) = self.choose(&identifier, solvers)?;
         let proof = Proof::new(identifier.clone(), challenge.token, &self.account.thumbprint());
         let presented = solver.present(&proof).await?;
+        let response = json(&solver.response(&proof));
         progress(&Event::Presented {
             identifier: identifier.clone(),
             method: solver.method(),
@@ -82,6 +83,7 @@ impl Authorization {
             identifier,
             solver,
             challenge: challenge.url,
+            response,
             presented,
         }))
     }
@@ -107,7 +109,7 @@ impl Authorization {
         identifier: &Identifier,
         solvers: &[Arc<dyn Solver>],
     ) -> Result<(Arc<dyn Solver>, TokenChallenge), Error> {
-        let usable = solvers.iter().filter(|solver| solver.method().can_prove(identifier));
+        let usable = solvers.iter().filter(|solver| solver.can_prove(identifier));
         for solver in usable {
             let offered = self.challenges().iter().filter_map(Challenge::known);
             if let Some((_, challenge)) = offered.into_iter().find(|(method, _)| *method == solver.method()) {
@@ -122,6 +124,9 @@ impl Authorization {
             or_nothing(&given.join(", "))
         );
         let hint = match identifier {
+            Identifier::Dns(name) | Identifier::Wildcard(name) if is_onion(name) => {
+                "Give --onion with the folder of this very hidden service."
+            }
             Identifier::Wildcard(_) => "A wildcard can only be proven by dns-01: give --dns-hook.",
             Identifier::Ip(_) => "An address can only be proven by http-01 or tls-alpn-01.",
             Identifier::Dns(_) => "Give a solver for one of the methods that the CA offers.",
@@ -136,10 +141,10 @@ impl Authorization {
         Err(Error::Unproven(vec![failure]))
     }
 
-    /// RFC 8555 §7.5.1: an empty object to the challenge, then reads of the authorization until it is decided.
-    async fn respond_and_wait(&mut self, challenge: &str) -> Result<(), Error> {
+    /// RFC 8555 §7.5.1: an object to the challenge, mostly an empty one, then reads of the authorization until it is decided.
+    async fn respond_and_wait(&mut self, challenge: &str, response: &[u8]) -> Result<(), Error> {
         let started = self.account.directory().clock().now();
-        let answer = match self.account.post(challenge, b"{}", "the challenge").await {
+        let answer = match self.account.post(challenge, response, "the challenge").await {
             Ok(answer) => Some(answer),
             // A lost answer and its repetition: the challenge may be under way or over. The authorization knows.
             Err(error) if error.is(&ProblemType::Malformed) => None,
@@ -191,13 +196,16 @@ pub struct Attempt {
     identifier: Identifier,
     solver: Arc<dyn Solver>,
     challenge: String,
+    response: Vec<u8>,
     presented: Presented,
 }
 
 impl Attempt {
     /// Tells the server to look, and waits for what it says.
     pub async fn validate(&mut self, progress: &Progress) -> Result<(), Error> {
-        self.authorization.respond_and_wait(&self.challenge).await?;
+        self.authorization
+            .respond_and_wait(&self.challenge, &self.response)
+            .await?;
         match self.authorization.status() {
             AuthorizationStatus::Valid => {
                 progress(&Event::Proven {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use acme::{ChallengeStatus, KeyAuthorization, Problem};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jose::Thumbprint;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,27 +20,39 @@ pub enum Method {
     Dns01,
     #[serde(rename = "tls-alpn-01")]
     TlsAlpn01,
+    #[serde(rename = "onion-csr-01")]
+    OnionCsr01,
 }
 
 impl Method {
-    pub const ALL: [Self; 3] = [Self::Http01, Self::Dns01, Self::TlsAlpn01];
+    pub const ALL: [Self; 4] = [Self::Http01, Self::Dns01, Self::TlsAlpn01, Self::OnionCsr01];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http01 => "http-01",
             Self::Dns01 => "dns-01",
             Self::TlsAlpn01 => "tls-alpn-01",
+            Self::OnionCsr01 => "onion-csr-01",
         }
     }
 
-    /// RFC 8555 §8.3, RFC 8737 §3: a wildcard is proven by DNS alone; RFC 8738 §7: an address never is.
+    /// RFC 8555 §8.3, RFC 8737 §3: a wildcard is proven by DNS alone; RFC 8738 §7: an address never is. RFC 9799 §3: a
+    /// hidden service is never proven by DNS, and its wildcard by its key alone.
     pub fn can_prove(self, identifier: &Identifier) -> bool {
         match identifier {
+            Identifier::Wildcard(base) if is_onion(base) => self == Self::OnionCsr01,
+            Identifier::Dns(name) if is_onion(name) => self != Self::Dns01,
+            _ if self == Self::OnionCsr01 => false,
             Identifier::Dns(_) => true,
             Identifier::Wildcard(_) => self == Self::Dns01,
             Identifier::Ip(_) => self != Self::Dns01,
         }
     }
+}
+
+/// Whether a name is a hidden service's.
+pub(crate) fn is_onion(name: &str) -> bool {
+    name.ends_with(".onion")
 }
 
 impl fmt::Display for Method {
@@ -55,6 +68,7 @@ pub enum Challenge {
     Http01(TokenChallenge),
     Dns01(TokenChallenge),
     TlsAlpn01(TokenChallenge),
+    OnionCsr01(TokenChallenge),
     /// A method that is not known here, or one of the known in a form that is not safe to use.
     Unknown {
         kind: String,
@@ -63,7 +77,7 @@ pub enum Challenge {
     },
 }
 
-/// What the three methods of RFC 8555 and RFC 8737 have in common.
+/// What the methods have in common. The nonce of RFC 9799 stands as a token: in base64url.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenChallenge {
     pub url: String,
@@ -89,12 +103,21 @@ impl Challenge {
                 raw,
             };
         };
-        let Some(token) = challenge.token.as_deref().and_then(Token::new) else {
-            return Self::Unknown {
-                kind,
-                why: "its token is missing or has characters outside of base64url",
-                raw,
-            };
+        let (token, why) = match method {
+            Method::OnionCsr01 => {
+                let nonce = challenge.members.get("nonce").and_then(Value::as_str);
+                (
+                    nonce.and_then(Token::of_nonce),
+                    "its nonce is missing, too short or not base64",
+                )
+            }
+            _ => (
+                challenge.token.as_deref().and_then(Token::new),
+                "its token is missing or has characters outside of base64url",
+            ),
+        };
+        let Some(token) = token else {
+            return Self::Unknown { kind, why, raw };
         };
         let challenge = TokenChallenge {
             url: challenge.url,
@@ -106,6 +129,7 @@ impl Challenge {
             Method::Http01 => Self::Http01(challenge),
             Method::Dns01 => Self::Dns01(challenge),
             Method::TlsAlpn01 => Self::TlsAlpn01(challenge),
+            Method::OnionCsr01 => Self::OnionCsr01(challenge),
         }
     }
 
@@ -115,6 +139,7 @@ impl Challenge {
             Self::Http01(challenge) => Some((Method::Http01, challenge)),
             Self::Dns01(challenge) => Some((Method::Dns01, challenge)),
             Self::TlsAlpn01(challenge) => Some((Method::TlsAlpn01, challenge)),
+            Self::OnionCsr01(challenge) => Some((Method::OnionCsr01, challenge)),
             Self::Unknown { .. } => None,
         }
     }
@@ -140,10 +165,19 @@ impl Token {
         ((1..=LONGEST).contains(&text.len()) && text.bytes().all(is_base64url)).then(|| Self(text.to_owned()))
     }
 
+    /// A nonce of at least 64 bits, in base64 with padding (RFC 9799 §3.2).
+    fn of_nonce(text: &str) -> Option<Self> {
+        let octets = STANDARD.decode(text).ok()?;
+        (octets.len() >= SHORTEST_NONCE).then(|| Self::new(&jose::base64url::encode(octets)))?
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
+
+/// 64 bits.
+const SHORTEST_NONCE: usize = 8;
 
 /// The longest file name that every file system has, with room for a suffix.
 const LONGEST: usize = 200;
@@ -221,8 +255,28 @@ mod tests {
     #[test]
     fn wildcards_are_proven_by_dns_alone_and_addresses_never() {
         let proves = |text: &str| Method::ALL.map(|method| method.can_prove(&text.parse().unwrap()));
-        assert_eq!(proves("example.org"), [true, true, true]);
-        assert_eq!(proves("*.example.org"), [false, true, false]);
-        assert_eq!(proves("192.0.2.1"), [true, false, true]);
+        assert_eq!(proves("example.org"), [true, true, true, false]);
+        assert_eq!(proves("*.example.org"), [false, true, false, false]);
+        assert_eq!(proves("192.0.2.1"), [true, false, true, false]);
+        // 9799-3.1-1
+        assert_eq!(proves("a.onion"), [true, false, true, true]);
+        assert_eq!(proves("*.a.onion"), [false, false, false, true]);
+    }
+
+    // 9799-3.2-1
+    #[test]
+    fn the_nonce_of_a_hidden_service_s_challenge_is_base64_with_padding_and_long_enough() {
+        let read = |nonce: &str| {
+            Challenge::read(
+                json!({"type": "onion-csr-01", "url": "https://ca.test/1", "status": "pending", "nonce": nonce}),
+            )
+        };
+        // The RFC's own example.
+        let challenge = read("bI6/MRqV4gw=");
+        let (method, known) = challenge.known().unwrap();
+        assert_eq!((method, known.token.as_str()), (Method::OnionCsr01, "bI6_MRqV4gw"));
+        for wrong in ["bI6/MRqV4gw", "bI6_MRqV4gw=", "bI6/MRqV4g==", "", "!"] {
+            assert!(read(wrong).known().is_none(), "{wrong}");
+        }
     }
 }

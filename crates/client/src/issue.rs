@@ -5,13 +5,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use acme::{OrderStatus, ProblemType, RenewalId};
 use jiff::Timestamp;
 use pkix::key::KeyPair;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     account::{Account, Registration},
     accounts, ari,
     chain::Chain,
-    challenge::Method,
+    challenge::{Method, is_onion},
     clock::{Clock, SystemClock},
     csr::{Csr, KeyType},
     directory::Directory,
@@ -22,7 +22,7 @@ use crate::{
     progress::{Event, Progress, silent},
     renewal::{RenewalPlan, RenewalState},
     retry::RetryPolicy,
-    solver::{Solver, SolverSettings},
+    solver::{Finalizing, Solver, SolverSettings},
     store::{Ahead, CertificateName, Files, Ledger, Settings, Store},
     transport::{Transport, TransportSettings},
     trust::Trust,
@@ -233,7 +233,8 @@ async fn finish(
             (made.0.as_ref(), &made.1)
         }
     };
-    order.finalize(csr).await?;
+    let members = beside_the_request(request, order, solvers).await?;
+    order.finalize_with(csr, members).await?;
     let (chain, url) = order.download(request.preferred_chain.as_deref()).await?;
     chain
         .check(csr.spki_der(), order.identifiers(), request.clock.now())
@@ -243,6 +244,25 @@ async fn finish(
         })?;
     let files = store.install(name, &chain, key, &settings(request, order.identifiers()))?;
     Ok((chain, files, url))
+}
+
+/// What solvers add to the finalize request.
+async fn beside_the_request(
+    request: &Request,
+    order: &Order,
+    solvers: &[Arc<dyn Solver>],
+) -> Result<Map<String, Value>, Error> {
+    let meta = order.directory().resources().await?.meta.members;
+    let asked = Finalizing {
+        identifiers: order.identifiers(),
+        now: request.clock.now(),
+        meta: &meta,
+    };
+    let mut members = Map::new();
+    for solver in solvers {
+        solver.add_to_finalize(&asked, &mut members)?;
+    }
+    Ok(members)
 }
 
 /// What is wanted, with its names.
@@ -344,7 +364,7 @@ fn every_name_has_a_solver(identifiers: &[Identifier], solvers: &[SolverSettings
     let methods: Vec<Method> = solvers.iter().map(SolverSettings::method).collect();
     if methods.is_empty() {
         return Err(Error::Input(
-            "no way to prove names is given: --standalone, --tls-alpn, --webroot or --dns-hook".to_owned(),
+            "no way to prove names is given: --standalone, --tls-alpn, --webroot, --dns-hook or --onion".to_owned(),
         ));
     }
     match identifiers
@@ -352,11 +372,19 @@ fn every_name_has_a_solver(identifiers: &[Identifier], solvers: &[SolverSettings
         .find(|identifier| !methods.iter().any(|method| method.can_prove(identifier)))
     {
         None => Ok(()),
+        Some(onion @ (Identifier::Dns(name) | Identifier::Wildcard(name))) if is_onion(name) => Err(Error::Input(
+            format!("{onion} is a hidden service's: give --onion with the service's folder"),
+        )),
         Some(wildcard @ Identifier::Wildcard(_)) => Err(Error::Input(format!(
             "{wildcard} can only be proven by dns-01: give --dns-hook"
         ))),
         Some(other) => Err(Error::Input(format!(
-            "{other} cannot be proven by dns-01: give --standalone, --tls-alpn or --webroot"
+            "{other} cannot be proven by {}: give --standalone, --tls-alpn or --webroot",
+            methods
+                .iter()
+                .map(|method| method.as_str())
+                .collect::<Vec<_>>()
+                .join(" or ")
         ))),
     }
 }

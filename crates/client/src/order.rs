@@ -15,6 +15,7 @@ use crate::{
     authorization::{Attempt, Authorization},
     chain::Chain,
     csr::Csr,
+    directory::Directory,
     error::{Error, Failure},
     identifier::Identifier,
     progress::Progress,
@@ -132,6 +133,10 @@ impl Order {
         })
     }
 
+    pub(crate) fn directory(&self) -> &Directory {
+        self.account.directory()
+    }
+
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -205,6 +210,11 @@ impl Order {
 
     /// Sends the request and waits for the certificate (RFC 8555 §7.4).
     pub async fn finalize(&mut self, csr: &Csr) -> Result<(), Error> {
+        self.finalize_with(csr, Map::new()).await
+    }
+
+    /// As `finalize`, with what extensions want beside the request.
+    pub async fn finalize_with(&mut self, csr: &Csr, members: Map<String, Value>) -> Result<(), Error> {
         if csr.spki_der() == spki_of(&self.account)? {
             // RFC 8555 §11.1: one key, one use.
             return Err(Error::Input(
@@ -213,6 +223,7 @@ impl Order {
         }
         let request = json(&Finalize {
             csr: Some(jose::base64url::encode(csr.der())),
+            members,
         });
         let mut last = None;
         for _ in 0..MOST_FINALIZES {

@@ -2,7 +2,7 @@
 //!
 //! Documents: RFC 5280 (certificates, their extensions, CRLs), RFC 6960 and RFC 9654 (OCSP), RFC 2986 with the
 //! extensionRequest attribute of RFC 2985 (PKCS#10), RFC 5480, RFC 8410 and RFC 4055 (keys and signatures), RFC 7468
-//! (PEM), RFC 4985 and RFC 9598 (SRV and mailbox names), RFC 8737 (acmeIdentifier), RFC 9608 (noRevAvail).
+//! (PEM), RFC 4985 and RFC 9598 (SRV and mailbox names), RFC 9799 §2 (addresses of hidden services), RFC 8737 (acmeIdentifier), RFC 9608 (noRevAvail).
 //!
 //! In scope is what a document says about bytes. Out of scope, and decided by the callers: which names somebody may
 //! have, how long a certificate lives, where keys are kept, who may revoke. Path validation belongs to the TLS stack.

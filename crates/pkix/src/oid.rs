@@ -28,6 +28,10 @@ pub const ED25519: ObjectIdentifier = oid("1.3.101.112");
 /// extensionRequest, an attribute of requests (RFC 2985 §5.4.2).
 pub const EXTENSION_REQUEST: ObjectIdentifier = oid("1.2.840.113549.1.9.14");
 
+/// Attributes of a request that a hidden service signs (RFC 9799 §3.2).
+pub const CA_SIGNING_NONCE: ObjectIdentifier = oid("2.23.140.41");
+pub const APPLICANT_SIGNING_NONCE: ObjectIdentifier = oid("2.23.140.42");
+
 // Extensions (RFC 5280 §4.2 unless named otherwise)
 pub const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = oid("2.5.29.14");
 pub const KEY_USAGE: ObjectIdentifier = oid("2.5.29.15");

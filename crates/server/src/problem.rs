@@ -178,7 +178,7 @@ fn refused(refusal: Refusal) -> (u16, Problem) {
         Refusal::NotFound => (404, Problem::new(Kind::Malformed, text)),
         Refusal::Paused { .. } | Refusal::RateLimited { .. } => (429, Problem::new(Kind::RateLimited, text)),
         Refusal::OrderNotReady(_) => (403, Problem::new(Kind::OrderNotReady, text)),
-        Refusal::PreIssuance(problem) => (403, problem),
+        Refusal::PreIssuance(problem) => (problem.status.unwrap_or(403), problem),
         Refusal::Problem(problem) => (problem.status.unwrap_or(400), problem),
         Refusal::TermsChanged { .. } => (403, Problem::new(Kind::UserActionRequired, text)),
         Refusal::TermsOfService(_) => (403, Problem::new(Kind::UserActionRequired, text)),

@@ -179,6 +179,7 @@ async fn issue(store: &dyn Store, account: AccountId, number: u64) {
             challenge: 0,
             at: now,
             thumbprint: Thumbprint::from([1; 32]),
+            payload: None,
         },
         validated: now,
         evidence: vec![evidence(&name.value, now)],

@@ -82,6 +82,7 @@ fn request(name: &str) -> ValidationRequest {
         name: Dns.admit(name).unwrap(),
         token: TOKEN.to_owned(),
         key_authorization: key_authorization(),
+        response: None,
     }
 }
 

@@ -178,6 +178,7 @@ impl World {
             name,
             token: Self::TOKEN.to_owned(),
             key_authorization: Self::key_authorization(),
+            response: None,
         }
     }
 }

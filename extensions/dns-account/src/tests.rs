@@ -70,6 +70,7 @@ fn request(account: u64) -> ValidationRequest {
         name: identifier::Dns.admit("*.example.org").unwrap(),
         token: token.to_owned(),
         key_authorization: KeyAuthorization::new(token, &Thumbprint::from([7; 32])),
+        response: None,
     }
 }
 

@@ -242,6 +242,7 @@ async fn t13_the_record_is_looked_for_at_its_name_to_the_letter() {
                 name: identifier::Dns.admit(name).unwrap(),
                 token: String::new(),
                 key_authorization: acme::KeyAuthorization::new("", &Thumbprint::from([7; 32])),
+                response: None,
             })
             .await;
         assert_eq!(report.verdict.is_ok(), proved, "{account} {name}");

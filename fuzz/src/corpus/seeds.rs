@@ -20,6 +20,7 @@ pub fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("names", [text::names(), der::names()].concat()),
         ("objects", text::objects()),
         ("ocsp", der::questions()),
+        ("onion", [text::onion(), der::onion()].concat()),
     ]
 }
 

@@ -3,6 +3,7 @@ use std::sync::LazyLock;
 use pkix::{
     csr::{CertificateRequest, LONGEST_REQUEST},
     key::KeyBlocklist,
+    oid,
 };
 
 use super::names::{REGISTRY, is_shown, is_written_as_read};
@@ -26,6 +27,9 @@ pub fn csr(data: &[u8]) {
     let listed = request.requested_extensions();
     for extension in listed {
         assert_eq!(request.requested_extension(&extension.oid), Some(extension));
+    }
+    for kind in [oid::CA_SIGNING_NONCE, oid::APPLICANT_SIGNING_NONCE] {
+        let _ = request.octets_of_attribute(&kind);
     }
     let _ = (request.asks_for_ca(), request.sha256());
     let key = request.public_key();

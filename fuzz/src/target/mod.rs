@@ -11,10 +11,11 @@ mod jws;
 mod names;
 mod objects;
 mod ocsp;
+mod onion;
 
 pub use self::{
     caa::caa, certificate::certificate, chain::chain, crl::crl, csr::csr, dns_answer::dns_answer,
-    http_answer::http_answer, jws::jws, names::names, objects::objects, ocsp::ocsp,
+    http_answer::http_answer, jws::jws, names::names, objects::objects, ocsp::ocsp, onion::onion,
 };
 
 /// A reader and its invariants.
@@ -43,4 +44,5 @@ pub const ALL: &[Target] = &[
     target("names", names, 4),
     target("objects", objects, 2),
     target("ocsp", ocsp, 2),
+    target("onion", onion, 2),
 ];

@@ -4,6 +4,7 @@ use acme::{AuthorizationStatus, ChallengeStatus, Identifier, Problem};
 use jiff::Timestamp;
 use jose::Thumbprint;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{AccountId, AuthorizationId, Evidence};
 
@@ -39,6 +40,9 @@ pub struct Response {
     /// Of the account key that signed the response (RFC 8555 §8.1), base64url in a row.
     #[serde(with = "thumbprint_text")]
     pub thumbprint: Thumbprint,
+    /// What the method kept of the payload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Value>,
 }
 
 /// What cannot be computed. `expired` is computed.

@@ -64,6 +64,13 @@ pub enum Observation {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         certificate: Option<String>,
     },
+    /// A document that came with a request, with what the decision rests on.
+    Document {
+        what: String,
+        /// Of its octets, hex.
+        sha256: String,
+        says: Vec<String>,
+    },
     /// Something that failed in a way no other variant tells.
     Failed {
         what: String,

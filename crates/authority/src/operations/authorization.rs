@@ -19,13 +19,25 @@ impl Authority {
         }
     }
 
-    /// What the challenge's method adds to the challenge object.
-    pub fn challenge_members(&self, authorization: &Authorization, challenge: &Challenge) -> Map<String, Value> {
-        let members = self.registry.method(&challenge.method).and_then(|method| {
-            let name = self.registry.admit(&as_ordered(authorization)).ok()?;
-            Some(method.members(&name))
-        });
-        members.unwrap_or_default()
+    /// The challenge object's `token`, where it shows one, and what its method adds.
+    pub fn challenge_members(
+        &self,
+        authorization: &Authorization,
+        challenge: &Challenge,
+    ) -> (Option<String>, Map<String, Value>) {
+        let token = (!challenge.token.is_empty()).then(|| challenge.token.clone());
+        let Some(method) = self.registry.method(&challenge.method) else {
+            return (token, Map::new());
+        };
+        let name = self.registry.admit(&as_ordered(authorization)).ok();
+        let mut members = name.map(|name| method.members(&name)).unwrap_or_default();
+        match token.as_deref().and_then(|token| method.instead_of_token(token)) {
+            Some((member, value)) => {
+                members.insert(member.to_owned(), value);
+                (None, members)
+            }
+            None => (token, members),
+        }
     }
 
     /// Gives the right up. What is already final stays as it is.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use acme::{OrderStatus, Problem, ProblemType};
 use aws_lc_rs::digest::{Context, SHA256};
 use pkix::{csr::CertificateRequest, name::GeneralName};
+use serde_json::{Map, Value};
 
 use super::{Authority, later, limits::REPLACES};
 use crate::{
@@ -17,16 +18,29 @@ use crate::{
 impl Authority {
     /// Issues. The same CSR again, while the order is processing or valid, gets the order.
     pub async fn finalize(&self, account: &Arc<Account>, id: OrderId, csr: &[u8]) -> Result<OrderFacts, Failure> {
-        let (authority, account, csr) = (self.clone(), Arc::clone(account), csr.to_vec());
-        self.detached(async move { authority.finalize_to_the_end(account, id, Some(&csr)).await })
-            .await
+        self.finalize_with(account, id, Some(csr.to_vec()), Map::new()).await
     }
 
     /// Issues from the CSR that came with the order, and was not sent again.
     pub async fn finalize_as_ordered(&self, account: &Arc<Account>, id: OrderId) -> Result<OrderFacts, Failure> {
+        self.finalize_with(account, id, None, Map::new()).await
+    }
+
+    /// Issues from this CSR, or from the one that came with the order; `members` is what stands beside it.
+    pub async fn finalize_with(
+        &self,
+        account: &Arc<Account>,
+        id: OrderId,
+        csr: Option<Vec<u8>>,
+        members: Map<String, Value>,
+    ) -> Result<OrderFacts, Failure> {
         let (authority, account) = (self.clone(), Arc::clone(account));
-        self.detached(async move { authority.finalize_to_the_end(account, id, None).await })
-            .await
+        self.detached(async move {
+            authority
+                .finalize_to_the_end(account, id, csr.as_deref(), &members)
+                .await
+        })
+        .await
     }
 
     async fn finalize_to_the_end(
@@ -34,6 +48,7 @@ impl Authority {
         mut account: Arc<Account>,
         id: OrderId,
         sent: Option<&[u8]>,
+        members: &Map<String, Value>,
     ) -> Result<OrderFacts, Failure> {
         loop {
             let facts = self.order(&account, id).await?;
@@ -43,7 +58,7 @@ impl Authority {
                 return Ok(facts);
             };
             let (csr, names) = self.admit_csr(csr, &facts.order.identifiers).await?;
-            let checks = self.last_look(&ready, &names).await?;
+            let checks = self.last_look(&ready, &names, &csr, members).await?;
             let record = self.plan(&ready, &names, &csr, checks)?;
             let errand = self.errand_of_plan(&record).await?;
             let change = Change::Plan {
@@ -79,7 +94,13 @@ impl Authority {
     }
 
     /// Every name is asked about at every issuance, however old its authorization is (RFC 8659 §3).
-    async fn last_look(&self, ready: &ReadyOrder, names: &[(Name, GeneralName)]) -> Result<Vec<Evidence>, Failure> {
+    async fn last_look(
+        &self,
+        ready: &ReadyOrder,
+        names: &[(Name, GeneralName)],
+        csr: &CertificateRequest,
+        members: &Map<String, Value>,
+    ) -> Result<Vec<Evidence>, Failure> {
         let order = &ready.facts.order;
         // In the order's sequence, both of them.
         let proven = names.iter().zip(&ready.facts.authorizations);
@@ -99,6 +120,8 @@ impl Authority {
             account: order.account,
             profile: &order.profile,
             names: &proven,
+            spki_der: csr.public_key().spki_der(),
+            members,
             now: self.now(),
         };
         let mut seen = Vec::new();

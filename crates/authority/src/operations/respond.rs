@@ -5,6 +5,7 @@ use std::sync::Arc;
 use acme::AuthorizationStatus;
 use futures_util::future::{Either, select};
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::{
     Authority, later,
@@ -16,22 +17,37 @@ use crate::{
 };
 
 impl Authority {
+    /// A response that says nothing.
+    pub async fn respond(&self, account: &Arc<Account>, id: ChallengeId) -> Result<Arc<Authorization>, Failure> {
+        self.respond_with(account, id, Map::new()).await
+    }
+
     /// Starts the validation and waits for it a short while. What comes back is valid, invalid, or processing with the
     /// work written down.
     /// Whoever asks at the same time waits for the same validation, and nobody's going away ends it.
-    pub async fn respond(&self, account: &Arc<Account>, id: ChallengeId) -> Result<Arc<Authorization>, Failure> {
+    pub async fn respond_with(
+        &self,
+        account: &Arc<Account>,
+        id: ChallengeId,
+        payload: Map<String, Value>,
+    ) -> Result<Arc<Authorization>, Failure> {
         // Before anything is begun: somebody else's, or none.
         self.authorization(account, id.authorization).await?;
         let turn = self.turns.take(id.authorization).await;
         let (authority, account) = (self.clone(), Arc::clone(account));
         self.detached(async move {
             let _turn = turn;
-            authority.respond_in_turn(&account, id).await
+            authority.respond_in_turn(&account, id, &payload).await
         })
         .await
     }
 
-    async fn respond_in_turn(&self, account: &Account, id: ChallengeId) -> Result<Arc<Authorization>, Failure> {
+    async fn respond_in_turn(
+        &self,
+        account: &Account,
+        id: ChallengeId,
+        payload: &Map<String, Value>,
+    ) -> Result<Arc<Authorization>, Failure> {
         loop {
             let authorization = self.authorization(account, id.authorization).await?;
             let response = match decide(&authorization, account, id.index, self.now())? {
@@ -40,7 +56,10 @@ impl Authority {
                     self.attempt_now(authorization.id).await?;
                     return self.authorization(account, id.authorization).await;
                 }
-                Decision::Validate(response) => response,
+                Decision::Validate(response) => Response {
+                    payload: self.taken(&authorization, id.index, payload)?,
+                    ..response
+                },
             };
             let validation = self.validation(&authorization, &response)?;
             let wait = self.runtime.sleep(self.policy.validation_wait);
@@ -66,6 +85,20 @@ impl Authority {
             if let Some(changed) = committed {
                 return Ok(changed);
             }
+        }
+    }
+
+    /// What the challenge's method keeps of the payload. One whose method is gone is a matter of the validation.
+    fn taken(
+        &self,
+        authorization: &Authorization,
+        index: u8,
+        payload: &Map<String, Value>,
+    ) -> Result<Option<Value>, Refusal> {
+        let challenge = authorization.challenges.get(usize::from(index));
+        match challenge.and_then(|challenge| self.registry.method(&challenge.method)) {
+            Some(method) => method.take_response(payload).map_err(Refusal::Malformed),
+            None => Ok(None),
         }
     }
 }
@@ -110,6 +143,7 @@ fn decide(authorization: &Authorization, account: &Account, index: u8, now: Time
             challenge: index,
             at: now,
             thumbprint: account.key.thumbprint(),
+            payload: None,
         }),
     })
 }

@@ -143,6 +143,7 @@ impl Authority {
             name,
             token: challenge.token.clone(),
             key_authorization: KeyAuthorization::new(&challenge.token, &response.thumbprint),
+            response: response.payload.clone(),
         });
         Ok(self.in_line(authorization.account, method.name(), validation))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use acme::Problem;
 use jiff::Timestamp;
 use pkix::{certificate::Serial, csr::CertificateRequest};
+use serde_json::{Map, Value};
 
 use super::{BackEnd, BoxFuture, Returned, StatusSigning};
 use crate::{
@@ -116,6 +117,10 @@ pub struct PreIssuance<'a> {
     pub profile: &'a str,
     /// In the order's sequence.
     pub names: &'a [Proven<'a>],
+    /// The key to be certified.
+    pub spki_der: &'a [u8],
+    /// What the finalize request has beside its CSR.
+    pub members: &'a Map<String, Value>,
     pub now: Timestamp,
 }
 

@@ -27,6 +27,17 @@ pub trait ValidationMethod: Send + Sync {
         Map::new()
     }
 
+    /// The member in which the challenge object shows its random text, where that is not `token`.
+    fn instead_of_token(&self, _token: &str) -> Option<(&'static str, Value)> {
+        None
+    }
+
+    /// What is kept of a response's payload until it is validated; `Err` says why the payload is malformed, and leaves the
+    /// challenge as it was. Most methods look elsewhere, and keep nothing.
+    fn take_response(&self, _payload: &Map<String, Value>) -> Result<Option<Value>, String> {
+        Ok(None)
+    }
+
     /// Whether an order may rest on what was proved for an earlier one. Not where the proof's own document bounds that
     /// more tightly than this authority can.
     fn reusable(&self) -> bool {
@@ -46,6 +57,8 @@ pub struct ValidationRequest {
     /// Empty where the method has none.
     pub token: String,
     pub key_authorization: KeyAuthorization,
+    /// What the method kept of the response.
+    pub response: Option<Value>,
 }
 
 /// What one attempt found.

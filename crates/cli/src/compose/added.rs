@@ -46,6 +46,7 @@ pub(super) fn added(
         caa_identities: caa_identities(config)?,
         profiles: &profiles,
         account_url: Arc::new(move |account| links.url(Resource::Account(account))),
+        order_lifetime: config.acme.order_lifetime.duration(),
     };
     for extension in EXTENSIONS {
         let name = extension.name;

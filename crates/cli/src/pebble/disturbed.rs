@@ -47,6 +47,14 @@ impl ValidationMethod for Disturbed {
         self.method.members(name)
     }
 
+    fn instead_of_token(&self, token: &str) -> Option<(&'static str, Value)> {
+        self.method.instead_of_token(token)
+    }
+
+    fn take_response(&self, payload: &Map<String, Value>) -> Result<Option<Value>, String> {
+        self.method.take_response(payload)
+    }
+
     fn validate(&self, request: ValidationRequest) -> BoxFuture<'static, Report> {
         let (method, sleep, always_valid) = (self.method.clone(), self.sleep, self.always_valid);
         Box::pin(async move {

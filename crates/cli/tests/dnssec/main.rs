@@ -146,6 +146,7 @@ fn request(domain: &str) -> ValidationRequest {
         name: name(domain),
         token: TOKEN.to_owned(),
         key_authorization: KeyAuthorization::new(TOKEN, &Thumbprint::from([7; 32])),
+        response: None,
     }
 }
 
@@ -201,6 +202,8 @@ async fn caa(network: &Network, domain: &str) -> Result<Vec<Evidence>, acme::Pro
             method: "dns-01",
             validated: Timestamp::UNIX_EPOCH,
         }],
+        spki_der: &[],
+        members: &serde_json::Map::new(),
         now: Timestamp::UNIX_EPOCH,
     };
     check.check(&request).await

@@ -147,7 +147,7 @@ impl TrustArgs {
 
 #[derive(Clone, Debug, Args)]
 #[command(group(
-    ArgGroup::new("solver").required(true).multiple(true).args(["standalone", "tls_alpn", "webroot", "dns_hook"])
+    ArgGroup::new("solver").required(true).multiple(true).args(["standalone", "tls_alpn", "webroot", "dns_hook", "onion"])
 ))]
 pub(super) struct IssueArgs {
     /// Hosts, wildcards and addresses to certify
@@ -170,6 +170,13 @@ pub(super) struct IssueArgs {
     /// Prove names by dns-01: runs CMD present|cleanup FQDN VALUE
     #[arg(long, value_name = "CMD", help_heading = "Proving names")]
     pub(super) dns_hook: Option<String>,
+    /// Prove .onion names by onion-csr-01, with the key in this HiddenServiceDir; may be repeated. A public CA's logs make
+    /// the service's address public
+    #[arg(long, value_name = "DIR", help_heading = "Proving names")]
+    pub(super) onion: Vec<PathBuf>,
+    /// The CAA records of the hidden services, in a file as their descriptors have them
+    #[arg(long, value_name = "FILE", requires = "onion", help_heading = "Proving names")]
+    pub(super) onion_caa: Option<PathBuf>,
 
     /// Call the certificate so on disk, instead of by its first name
     #[arg(long = "name", value_name = "CERT", help_heading = "Certificate")]
@@ -356,6 +363,7 @@ mod tests {
             "--tls-alpn :5001",
             "--webroot /srv/www",
             "--dns-hook ./hook",
+            "--onion /var/lib/tor/hs --onion ./other --onion-caa caa.txt",
         ] {
             let server = "--server https://ca.test/directory --ca-bundle root.pem --dir d";
             assert!(

@@ -44,6 +44,12 @@ fn request(args: IssueArgs, out: &Output) -> Result<Request, Error> {
         args.webroot.map(SolverSettings::Webroot),
         args.dns_hook.map(SolverSettings::DnsHook),
     ];
+    let onion_caa = args.onion_caa;
+    let services = args.onion.into_iter().map(|service| SolverSettings::Onion {
+        service,
+        caa: onion_caa.clone(),
+    });
+    let solvers = solvers.into_iter().flatten().chain(services).collect();
     let external_account = match (args.eab_kid, args.eab_hmac_key_file) {
         (Some(key_id), Some(path)) => {
             let mac_key = std::fs::read_to_string(&path);
@@ -53,7 +59,7 @@ fn request(args: IssueArgs, out: &Output) -> Result<Request, Error> {
         _ => None,
     };
     let dir = args.place.dir()?;
-    let mut request = Request::new(args.server.server, dir, wanted, solvers.into_iter().flatten().collect());
+    let mut request = Request::new(args.server.server, dir, wanted, solvers);
     request.transport = args.server.trust.transport();
     request.name = args.certificate_name;
     request.account_key_type = args.account_key_type;

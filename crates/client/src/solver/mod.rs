@@ -2,6 +2,7 @@
 
 mod dns_hook;
 mod http_standalone;
+mod onion;
 mod settings;
 mod tls_alpn;
 mod webroot;
@@ -14,10 +15,13 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt as _};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
 
 pub use dns_hook::{Call, DnsHook};
 pub use http_standalone::HttpStandalone;
+pub use onion::{OnionService, ServiceKey, ServiceKeyError};
 pub use settings::SolverSettings;
 pub use tls_alpn::{AlpnResolver, TlsAlpnStandalone};
 pub use webroot::Webroot;
@@ -32,6 +36,21 @@ use crate::{
 pub trait Solver: Send + Sync {
     fn method(&self) -> Method;
 
+    /// Whether it can prove this name; some solvers are for certain names only.
+    fn can_prove(&self, identifier: &Identifier) -> bool {
+        self.method().can_prove(identifier)
+    }
+
+    /// What is sent to the challenge (RFC 8555 §7.5.1), where the proof is not shown elsewhere.
+    fn response(&self, _proof: &Proof) -> Map<String, Value> {
+        Map::new()
+    }
+
+    /// Adds what finalizing an order for these names takes beside the CSR.
+    fn add_to_finalize(&self, _asked: &Finalizing<'_>, _members: &mut Map<String, Value>) -> Result<(), SolverError> {
+        Ok(())
+    }
+
     /// Shows the proof. It is to be seen when this returns, and until what it returned is dropped.
     ///
     /// An implementation makes its [`Presented`] before it begins, so that being cancelled half way cleans up too.
@@ -44,6 +63,15 @@ pub trait Solver: Send + Sync {
 
     /// What a person should check when the CA did not see the proof.
     fn hint(&self, identifier: &Identifier) -> String;
+}
+
+/// An order that is about to be finalized.
+#[derive(Clone, Copy, Debug)]
+pub struct Finalizing<'a> {
+    pub identifiers: &'a [Identifier],
+    pub now: Timestamp,
+    /// What the directory says of itself.
+    pub meta: &'a Map<String, Value>,
 }
 
 impl fmt::Debug for dyn Solver + '_ {
@@ -121,6 +149,8 @@ pub enum SolverError {
     },
     #[error("the DNS hook was stopped: {call} took longer than {} s", limit.as_secs())]
     HookTimedOut { call: String, limit: Duration },
+    #[error("the hidden service's key {}: {source}", path.display())]
+    ServiceKey { path: PathBuf, source: ServiceKeyError },
     #[error("cannot make the certificate for tls-alpn-01: {0}")]
     Certificate(String),
 }
@@ -133,6 +163,9 @@ impl SolverError {
             }
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "Ports below 1024 need privileges: run as root or give the program CAP_NET_BIND_SERVICE."
+            }
+            Self::ServiceKey { .. } => {
+                "Give the folder that torrc names as HiddenServiceDir, as a user who may read it."
             }
             Self::Webroot { .. } | Self::File { .. } => "Check that the folder exists and belongs to you.",
             Self::HookStart { .. } => "Check that the file exists and may be executed.",

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{DnsHook, HttpStandalone, Solver, SolverError, TlsAlpnStandalone, Webroot, webroot};
+use super::{DnsHook, HttpStandalone, OnionService, Solver, SolverError, TlsAlpnStandalone, Webroot, webroot};
 use crate::{
     challenge::Method,
     store::{Ledger, Trace},
@@ -27,6 +27,13 @@ pub enum SolverSettings {
     Webroot(PathBuf),
     /// dns-01, by this program.
     DnsHook(String),
+    /// onion-csr-01, by the key in a hidden service's folder.
+    Onion {
+        service: PathBuf,
+        /// A file with the service's CAA records, as its descriptor has them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        caa: Option<PathBuf>,
+    },
 }
 
 impl SolverSettings {
@@ -36,6 +43,7 @@ impl SolverSettings {
             Self::TlsAlpn(address) => Arc::new(TlsAlpnStandalone::listen(address).await?),
             Self::Webroot(root) => Arc::new(Webroot::new(root, ledger.cloned())?),
             Self::DnsHook(command) => Arc::new(DnsHook::new(command, SLOWEST_HOOK, ledger.cloned())),
+            Self::Onion { service, caa } => Arc::new(OnionService::open(service, caa.clone())?),
         })
     }
 
@@ -44,13 +52,18 @@ impl SolverSettings {
             Self::Standalone(_) | Self::Webroot(_) => Method::Http01,
             Self::TlsAlpn(_) => Method::TlsAlpn01,
             Self::DnsHook(_) => Method::Dns01,
+            Self::Onion { .. } => Method::OnionCsr01,
         }
     }
 
     /// The same from wherever the next renewal is started.
     pub(crate) fn absolute(&self) -> Self {
         match self {
-            Self::Webroot(root) => Self::Webroot(std::path::absolute(root).unwrap_or_else(|_| root.clone())),
+            Self::Webroot(root) => Self::Webroot(absolute(root)),
+            Self::Onion { service, caa } => Self::Onion {
+                service: absolute(service),
+                caa: caa.as_deref().map(absolute),
+            },
             // What is no file here is looked up in PATH, and stays as it is with its arguments.
             Self::DnsHook(command) if Path::new(command).is_file() => {
                 let path = std::path::absolute(command)
@@ -69,6 +82,10 @@ impl SolverSettings {
             Trace::Dns(call) => call.run("cleanup"),
         }
     }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Hooks that wait for slow zones take minutes.

@@ -1,12 +1,14 @@
 //! Making a request.
 
 use der::Decode;
+use der::Tag;
 use der::asn1::{AnyRef, BitStringRef, SetOfVec};
 
 use super::{Attribute, EncodedInfo, RequestedExtension};
+use crate::ObjectIdentifier;
 use crate::encoding::{self, Raw, Signed};
 use crate::extension::{Extension, subject_alternative_names};
-use crate::key::KeyPair;
+use crate::key::{KeyPair, SubjectPublicKey};
 use crate::name::{DistinguishedName, GeneralName, NameError};
 use crate::oid;
 
@@ -54,5 +56,32 @@ pub fn build_csr_with_extensions(
         signed: Raw(&info),
         algorithm: Raw(key.algorithm().der()),
         signature,
+    }))
+}
+
+/// A request without names, with attributes that are OCTET STRINGs; `sign` has the private key and signs as keys of that
+/// kind do.
+pub fn build_csr_with_attributes(
+    key: &SubjectPublicKey,
+    octets: &[(ObjectIdentifier, &[u8])],
+    sign: impl FnOnce(&[u8]) -> Vec<u8>,
+) -> Result<Vec<u8>, NameError> {
+    let mut attributes = SetOfVec::new();
+    for (kind, value) in octets {
+        let mut values = SetOfVec::new();
+        values.insert(AnyRef::new(Tag::OctetString, value)?)?;
+        attributes.insert(Attribute { kind: *kind, values })?;
+    }
+    let info = encoding::encode(&EncodedInfo {
+        version: 0,
+        subject: Raw(DistinguishedName::empty().der()),
+        public_key: Raw(key.spki_der()),
+        attributes: Some(attributes),
+    });
+    let signature = sign(&info);
+    Ok(encoding::encode(&Signed {
+        signed: Raw(&info),
+        algorithm: Raw(key.kind().signature_algorithm().der()),
+        signature: BitStringRef::from_bytes(&signature)?,
     }))
 }

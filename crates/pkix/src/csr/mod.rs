@@ -4,7 +4,7 @@ mod build;
 mod parse;
 
 pub use crate::extension::Extension as RequestedExtension;
-pub use build::{build_csr, build_csr_with_extensions};
+pub use build::{build_csr, build_csr_with_attributes, build_csr_with_extensions};
 pub use parse::CertificateRequest;
 
 use der::asn1::{AnyRef, SetOfVec};
@@ -38,6 +38,8 @@ pub enum CsrError {
     Extension(ObjectIdentifier, ExtensionError),
     #[error("the requested extensions: {0}")]
     Extensions(#[from] ExtensionError),
+    #[error("the attribute {0} is there more than once, or is not one OCTET STRING")]
+    Attribute(ObjectIdentifier),
     #[error("the signature is not a whole number of octets")]
     SignatureBits,
     #[error("the request's own signature does not verify: {0}")]

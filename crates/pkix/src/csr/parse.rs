@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use der::Encode;
+use der::{Encode, Tag, Tagged};
 
 use super::{Attribute, CsrError, EncodedInfo, LONGEST_REQUEST, RequestedExtension};
 use crate::encoding::{self, Signed, range_in};
@@ -105,6 +105,20 @@ impl CertificateRequest {
     /// basicConstraints with cA, or keyUsage with keyCertSign.
     pub fn asks_for_ca(&self) -> bool {
         self.asks_for_ca
+    }
+
+    /// The content of an attribute that has one value, an OCTET STRING; `None` where the request does not have it.
+    pub fn octets_of_attribute(&self, kind: &ObjectIdentifier) -> Result<Option<Vec<u8>>, CsrError> {
+        let info: EncodedInfo<'_> = encoding::decode(&self.der[self.info.clone()])?;
+        let attributes = info.attributes.as_ref().map_or(&[][..], |set| set.as_slice());
+        let mut found = attributes.iter().filter(|attribute| attribute.kind == *kind);
+        let Some(attribute) = found.next() else {
+            return Ok(None);
+        };
+        match (attribute.values.as_slice(), found.next()) {
+            ([value], None) if value.tag() == Tag::OctetString => Ok(Some(value.value().to_vec())),
+            _ => Err(CsrError::Attribute(*kind)),
+        }
     }
 
     pub fn der(&self) -> &[u8] {

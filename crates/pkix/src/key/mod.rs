@@ -10,6 +10,5 @@ mod weakness;
 pub use algorithm::SignatureAlgorithm;
 pub use blocklist::{BlocklistError, KeyBlocklist};
 pub use pair::{KeyPair, KeyPairError};
-pub(crate) use public::sha256;
-pub use public::{KeyError, KeyKind, SignatureError, SubjectPublicKey};
+pub use public::{KeyError, KeyKind, SignatureError, SubjectPublicKey, sha256};
 pub use weakness::Weakness;

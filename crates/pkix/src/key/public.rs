@@ -185,7 +185,7 @@ pub(super) fn exponent(key: &RsaPublicKey<'_>) -> Option<u32> {
     (octets.len() <= 4).then(|| octets.iter().fold(0, |value, octet| value << 8 | u32::from(*octet)))
 }
 
-pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let hash = digest::digest(&digest::SHA256, bytes);
     hash.as_ref().try_into().expect("invariant: SHA-256 has 32 octets")
 }

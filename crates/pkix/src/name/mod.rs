@@ -2,9 +2,11 @@
 
 mod distinguished;
 mod general;
+mod onion;
 
 pub use distinguished::DistinguishedName;
 pub use general::GeneralName;
+pub use onion::{OnionAddress, OnionError};
 
 use crate::DerError;
 

@@ -13,8 +13,8 @@ pub async fn post(front: &Front, signed: Signed<Arc<Account>>, id: ChallengeId) 
         front.authority.authorization(&signed.signer, id.authorization).await?
     } else {
         // An object; its members mean nothing to the base methods, and old clients send some (8555-7.5.1-2).
-        let _: Map<String, Value> = signed.read()?;
-        front.authority.respond(&signed.signer, id).await?
+        let payload: Map<String, Value> = signed.read()?;
+        front.authority.respond_with(&signed.signer, id, payload).await?
     };
     let object = object(front, &authorization, id.index).ok_or(Rejection::NoSuchResource)?;
     let reply =
@@ -26,6 +26,7 @@ pub async fn post(front: &Front, signed: Signed<Arc<Account>>, id: ChallengeId) 
 pub fn object(front: &Front, authorization: &Authorization, index: u8) -> Option<acme::Challenge> {
     let challenge = authorization.challenges.get(usize::from(index))?;
     let (status, validated, error) = authorization.challenge_status(index)?;
+    let (token, members) = front.authority.challenge_members(authorization, challenge);
     Some(acme::Challenge {
         kind: challenge.method.clone(),
         url: front.links.url(Resource::Challenge(ChallengeId {
@@ -35,8 +36,8 @@ pub fn object(front: &Front, authorization: &Authorization, index: u8) -> Option
         status,
         validated: validated.and_then(|at| jiff::Timestamp::from_second(at.as_second()).ok()),
         error: error.cloned(),
-        token: (!challenge.token.is_empty()).then(|| challenge.token.clone()),
-        members: front.authority.challenge_members(authorization, challenge),
+        token,
+        members,
     })
 }
 

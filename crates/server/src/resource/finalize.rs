@@ -11,13 +11,11 @@ use crate::{Front, gate::Signed, problem::Rejection, reply::Reply};
 
 pub async fn post(front: &Front, signed: Signed<Arc<Account>>, id: OrderId) -> Result<Reply, Rejection> {
     let request: Finalize = signed.read()?;
-    let facts = match request.csr {
-        Some(csr) => {
-            let csr = jose::base64url::decode(&csr)
-                .map_err(|error| Rejection::Payload(format!("\"csr\" is not base64url without padding: {error}")))?;
-            front.authority.finalize(&signed.signer, id, &csr).await?
-        }
-        None => front.authority.finalize_as_ordered(&signed.signer, id).await?,
-    };
+    let csr = request.csr.as_deref().map(jose::base64url::decode).transpose();
+    let csr = csr.map_err(|error| Rejection::Payload(format!("\"csr\" is not base64url without padding: {error}")))?;
+    let authority = &front.authority;
+    let facts = authority
+        .finalize_with(&signed.signer, id, csr, request.members)
+        .await?;
     Ok(order::show(front, &facts, StatusCode::OK))
 }

@@ -74,6 +74,7 @@ fn response() -> Response {
         challenge: 1,
         at: at(10),
         thumbprint: jose::Thumbprint::from([7; 32]),
+        payload: None,
     }
 }
 

@@ -72,6 +72,7 @@ impl World {
             name: self.registry.admit(&identifier).unwrap(),
             token: TOKEN.to_owned(),
             key_authorization: proof(),
+            response: None,
         };
         let method = self.methods.iter().find(|known| known.name() == method).unwrap();
         method.validate(request).await

@@ -124,6 +124,8 @@ pub async fn check_names(method: &str, dns: &Arc<Dns>, names: &[Name]) -> Result
         account: AccountId(7),
         profile: "default",
         names: &proven,
+        spki_der: &[],
+        members: &serde_json::Map::new(),
         now: Timestamp::UNIX_EPOCH,
     };
     check.check(&request).await

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use pkix::{
     certificate::{Serial, TbsCertificate, assemble},
     crl::{Reason, RevokedCertificate, Scope, TbsCrl},
-    csr::{build_csr, build_csr_with_extensions},
+    csr::{build_csr, build_csr_with_attributes, build_csr_with_extensions},
     extension::{self as ext, Extension, KeyUsage},
     key::KeyPair,
     name::{DistinguishedName, GeneralName},
@@ -35,6 +35,21 @@ pub fn requests() -> Vec<Vec<u8>> {
         ext::acme_identifier(&[1; 32]),
     ]));
     all
+}
+
+/// What a hidden service signs to prove itself (RFC 9799 §3.2).
+pub fn onion() -> Vec<Vec<u8>> {
+    let key = &keys()[0];
+    let nonces: [(_, &[u8]); 2] = [
+        (oid::CA_SIGNING_NONCE, &[7; 16]),
+        (oid::APPLICANT_SIGNING_NONCE, &[8; 8]),
+    ];
+    let request = |nonces| {
+        expected(build_csr_with_attributes(key.public_key(), nonces, |info| {
+            key.sign(info)
+        }))
+    };
+    vec![request(&nonces), request(&nonces[..1])]
 }
 
 pub fn certificates() -> Vec<Vec<u8>> {

@@ -21,6 +21,19 @@ pub fn caa() -> Vec<Vec<u8>> {
     all
 }
 
+/// Sets of records as descriptors have them, and addresses (RFC 9799).
+pub fn onion() -> Vec<Vec<u8>> {
+    let texts = [
+        "caa 128 issue \"acmeforonions.example;validationmethods=onion-csr-01\"\ncaa 0 iodef \"mailto:a@example.com\"\n",
+        "caa 0 issue ca.example\ncaa 0 issuewild \";\"",
+        "caa 0 issue \"a\\\"\\\\\\065\"",
+        "duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion",
+        "www.bbcweb3hytmzhn5d532owbu6oqadra5z3ar726vq5kgwwn6aucdccrad.onion",
+        "expyuzz4wqqyqhjn.onion",
+    ];
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
 pub fn names() -> Vec<Vec<u8>> {
     let texts = [
         "www.example.org",
