@@ -99,7 +99,11 @@ impl Subdomains {
         };
         let ancestor = text.to_ascii_lowercase();
         // A wildcard has one label more than the domain it is for.
-        if !is_below(domain, &ancestor) && !(name.is_wildcard() && domain == ancestor) {
+        let is_above = match name.is_wildcard() {
+            true => is_at_or_below(domain, &ancestor),
+            false => is_below(domain, &ancestor),
+        };
+        if !is_above {
             return malformed("which is no domain above it; name one whose labels are the name's last ones, and fewer");
         }
         if !self.is_registered(&ancestor) {
