@@ -45,9 +45,17 @@ const CONFIGURED: &[&str] = &[
     "9799-6-1",
     "9799-6.3-1",
     "9799-6.4.1-1",
+    "9444-4.1-1",
+    "9444-4.1-2",
+    "9444-4.2-1",
+    "9444-4.3-1",
+    "9444-4.3-2",
+    "9444-4.3-3",
+    "9444-4.4-1",
+    "9444-S-1",
 ];
 
-/// External accounts, terms, alternate chains, proofs that count again, lists of what is revoked.
+/// External accounts, terms, alternate chains, proofs that count again and for what is below, lists of what is revoked.
 #[tokio::test]
 async fn a_server_with_everything_configured_meets_every_requirement() {
     let authority = Authority::new().await;
@@ -57,6 +65,7 @@ async fn a_server_with_everything_configured_meets_every_requirement() {
     authority.set("acme", "caa_identities", vec!["ca.example"]);
     authority.set("acme", "reuse_authorizations", "1d");
     authority.set("extensions.onion", "enabled", true);
+    authority.set("extensions.subdomains", "enabled", true);
     let public = format!("127.0.0.1:{}", free_port());
     authority.set("server", "public_http", format!("http://{public}"));
     authority.set("server", "public_listen", public);
@@ -234,8 +243,8 @@ impl Authority {
         let mut config: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
         let mut table = &mut config;
         for part in section.split('.') {
-            let nothing = || toml::Table::new().into();
-            table = table.entry(part).or_insert_with(nothing).as_table_mut().unwrap();
+            let section = table.entry(part).or_insert_with(|| toml::Table::new().into());
+            table = section.as_table_mut().unwrap();
         }
         table.insert(key.to_owned(), value.into());
         fs::write(file, config.to_string()).unwrap();

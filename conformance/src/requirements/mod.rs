@@ -29,6 +29,7 @@ mod profiles;
 mod reading;
 mod revocation;
 mod rollover;
+mod subdomains;
 mod terms;
 mod tls_alpn;
 mod transport;
@@ -64,6 +65,7 @@ pub fn all() -> impl Iterator<Item = &'static Test> {
         revocation::TESTS,
         tls_alpn::TESTS,
         ip::TESTS,
+        subdomains::TESTS,
         profiles::TESTS,
         ari::TESTS,
         caa::TESTS,

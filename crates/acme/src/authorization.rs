@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Identifier, Problem};
+use crate::{Identifier, Problem, RequestedIdentifier};
 
 /// RFC 8555 §7.1.4.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,12 +17,15 @@ pub struct Authorization {
     /// Present and `true` for a wildcard, absent otherwise (the RFC's own example differs from its text).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wildcard: bool,
+    /// What extensions add.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
 }
 
 /// The payload of newAuthz (RFC 8555 §7.4.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewAuthorization {
-    pub identifier: Identifier,
+    pub identifier: RequestedIdentifier,
 }
 
 /// RFC 8555 §7.1.6, authorization status.

@@ -6,6 +6,7 @@ use serde::{
     Deserialize, Deserializer, Serialize,
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
+use serde_json::{Map, Value};
 
 /// A typed name: `{"type": "dns", "value": "www.example.org"}`.
 ///
@@ -32,6 +33,45 @@ impl Identifier {
 
     pub fn ip(value: impl Into<String>) -> Self {
         Self::new("ip", value)
+    }
+}
+
+/// An identifier as newOrder and newAuthz name it, with what extensions add to it there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Flat")]
+pub struct RequestedIdentifier {
+    #[serde(flatten)]
+    pub identifier: Identifier,
+    /// What nobody has registered is ignored, and none of it is reflected.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
+}
+
+/// The same in one level. To be read with a flattened map, an object must be an object.
+#[derive(Deserialize)]
+struct Flat {
+    #[serde(rename = "type")]
+    kind: String,
+    value: String,
+    #[serde(flatten)]
+    members: Map<String, Value>,
+}
+
+impl From<Flat> for RequestedIdentifier {
+    fn from(Flat { kind, value, members }: Flat) -> Self {
+        Self {
+            identifier: Identifier { kind, value },
+            members,
+        }
+    }
+}
+
+impl From<Identifier> for RequestedIdentifier {
+    fn from(identifier: Identifier) -> Self {
+        Self {
+            identifier,
+            members: Map::new(),
+        }
     }
 }
 
@@ -79,6 +119,10 @@ mod tests {
         let read = |json: &str| serde_json::from_str::<Identifier>(json);
         let written = r#"{"type":"dns","value":"www.example.org","since":1}"#;
         assert_eq!(read(written).unwrap(), Identifier::dns("www.example.org"));
+        let requested = |json: &str| serde_json::from_str::<RequestedIdentifier>(json);
+        let with_members = requested(written).unwrap();
+        assert_eq!(with_members.identifier, Identifier::dns("www.example.org"));
+        assert_eq!(serde_json::to_string(&with_members).unwrap(), written);
         for wrong in [
             r#"["dns","www.example.org"]"#,
             r#"{"type":"dns"}"#,
@@ -86,7 +130,7 @@ mod tests {
             r#""www.example.org""#,
             "null",
         ] {
-            assert!(read(wrong).is_err(), "{wrong}");
+            assert!(read(wrong).is_err() && requested(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -20,7 +20,7 @@ mod revocation;
 pub use account::{Account, AccountStatus, AccountUpdate, KeyChange, NewAccount, OrdersList};
 pub use authorization::{Authorization, AuthorizationStatus, Challenge, ChallengeStatus, NewAuthorization};
 pub use directory::{Directory, Meta};
-pub use identifier::Identifier;
+pub use identifier::{Identifier, RequestedIdentifier};
 pub use key_authorization::KeyAuthorization;
 pub use onion::OnionCaa;
 pub use order::{Finalize, NewOrder, Order, OrderStatus};

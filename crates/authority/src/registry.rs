@@ -7,7 +7,7 @@ use pkix::name::GeneralName;
 
 use crate::{
     identifier::{IdentifierType, Name, NameRefusal},
-    ports::{OperatorOperation, OrderMember, PreIssuanceCheck, ValidationMethod},
+    ports::{OperatorOperation, OrderMember, PreIssuanceCheck, Satisfaction, ValidationMethod},
 };
 
 #[derive(Clone, Default)]
@@ -17,6 +17,7 @@ pub struct Registry {
     checks: Vec<Arc<dyn PreIssuanceCheck>>,
     members: Vec<Arc<dyn OrderMember>>,
     operations: Vec<Arc<dyn OperatorOperation>>,
+    satisfactions: Vec<Arc<dyn Satisfaction>>,
 }
 
 impl Registry {
@@ -53,6 +54,14 @@ impl Registry {
 
     pub fn operation(&self, name: &str) -> Option<&Arc<dyn OperatorOperation>> {
         self.operations.iter().find(|operation| operation.name() == name)
+    }
+
+    pub fn add_satisfaction(&mut self, satisfaction: impl Satisfaction + 'static) {
+        self.satisfactions.push(Arc::new(satisfaction));
+    }
+
+    pub fn satisfactions(&self) -> &[Arc<dyn Satisfaction>] {
+        &self.satisfactions
     }
 
     pub fn order_members(&self) -> &[Arc<dyn OrderMember>] {

@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 use server::{OpenResource, Page};
 use validation::dial::Network;
 
+use crate::compose::registered_domain;
+
 /// The documents beyond the base that this program knows.
 pub const EXTENSIONS: &[Extension] = &[
     Extension {
@@ -73,6 +75,17 @@ pub const EXTENSIONS: &[Extension] = &[
         name: "profiles",
         on: |_| true,
         register: profiles,
+    },
+    // Never on by itself: it is the operator's to say that who controls a domain controls all below it (RFC 9444 §7.3).
+    Extension {
+        name: "subdomains",
+        on: |_| false,
+        register: |added, context| {
+            context.without_settings()?;
+            subdomains::register(&mut added.registry, registered_domain);
+            subdomains::describe(&mut added.meta);
+            Ok(())
+        },
     },
 ];
 

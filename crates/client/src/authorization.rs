@@ -6,6 +6,7 @@ use acme::{AuthorizationStatus, Problem, ProblemType};
 
 use crate::{
     account::{Account, json},
+    ancestor::Ancestors,
     challenge::{Challenge, Proof, TokenChallenge, is_onion},
     error::{Error, Failure},
     identifier::Identifier,
@@ -55,10 +56,12 @@ impl Authorization {
             .map(drop)
     }
 
-    /// Shows a proof of one of the ordered names by the first solver that fits; nothing for a name that is proven.
+    /// Shows a proof of one of the ordered names, or of a domain above them that was named as well, by the first solver
+    /// that fits; nothing for a name that is proven.
     pub async fn present(
         self,
         ordered: &[Identifier],
+        ancestors: &Ancestors,
         solvers: &[Arc<dyn Solver>],
         progress: &Progress,
     ) -> Result<Option<Attempt>, Error> {
@@ -66,7 +69,7 @@ impl Authorization {
             return Ok(None);
         }
         // What goes into paths, names and arguments is the subscriber's own text (INCIDENTS T44).
-        let identifier = self.which_of(ordered)?.clone();
+        let identifier = self.which_of(ordered, ancestors)?;
         if self.status() != AuthorizationStatus::Pending {
             return Err(self.failure(identifier, None));
         }
@@ -89,14 +92,15 @@ impl Authorization {
     }
 
     /// The ordered name that this authorization is for; a server that asks for proof of another is not served.
-    fn which_of<'a>(&self, ordered: &'a [Identifier]) -> Result<&'a Identifier, Error> {
+    fn which_of(&self, ordered: &[Identifier], ancestors: &Ancestors) -> Result<Identifier, Error> {
         let (identifier, wildcard) = (self.identifier(), self.read.object.wildcard);
         let exact = ordered
             .iter()
             .find(|ordered| ordered.is_proven_by(identifier, wildcard));
         // Some servers leave `wildcard` out.
         let unmarked = || ordered.iter().find(|ordered| ordered.is_proven_by(identifier, true));
-        exact.or_else(unmarked).ok_or_else(|| {
+        let above = || ancestors.proven_by(ordered, &self.read.object);
+        exact.or_else(unmarked).cloned().or_else(above).ok_or_else(|| {
             Error::protocol(
                 &self.url,
                 format!("an authorization for {identifier}, which was not ordered"),

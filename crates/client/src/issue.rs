@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     account::{Account, Registration},
-    accounts, ari,
+    accounts,
+    ancestor::{self, Ancestors},
+    ari,
     chain::Chain,
     challenge::{Method, is_onion},
     clock::{Clock, SystemClock},
@@ -49,6 +51,8 @@ pub struct Request {
     pub profile: Option<String>,
     /// The certificate that is to be replaced (RFC 9773 §5).
     pub replaces: Option<RenewalId>,
+    /// Domains that can be proven by dns-01 in place of names below them (RFC 9444 §4.3).
+    pub ancestors: Ancestors,
     /// Order again without the names that the CA refuses (RFC 8555 §6.7.1).
     pub skip_rejected: bool,
     /// How long to wait for another process that works on the same certificate.
@@ -90,6 +94,7 @@ impl Request {
             validity: Validity::default(),
             profile: None,
             replaces: None,
+            ancestors: Ancestors::default(),
             skip_rejected: false,
             lock_wait: Duration::from_secs(60),
             policy: RetryPolicy::default(),
@@ -112,6 +117,7 @@ impl Request {
         request.name = Some(name);
         request.preferred_chain = settings.preferred_chain.clone();
         request.profile = settings.profile.clone();
+        request.ancestors = settings.ancestors.clone();
         request.transport.allow_http = settings.allow_http;
         request.transport.trust = settings.ca_bundle.clone().map_or(Trust::Platform, Trust::Bundle);
         request
@@ -138,6 +144,7 @@ pub struct Issued {
 pub async fn issue(request: Request) -> Result<Issued, Error> {
     let wanted = Prepared::new(&request.wanted)?;
     every_name_has_a_solver(&wanted.identifiers, &request.solvers)?;
+    request.ancestors.check(&wanted.identifiers)?;
     let store = Store::open(&request.dir)?;
     let name = request
         .name
@@ -500,6 +507,14 @@ async fn options(request: &Request, directory: &Directory) -> Result<OrderOption
             return Err(Error::Input(printable(&what)));
         }
     }
+    if !request.ancestors.is_empty() {
+        let meta = directory.resources().await?.meta;
+        if meta.members.get(ancestor::COVERS) != Some(&Value::Bool(true)) {
+            return Err(Error::Input(
+                "the CA authorizes no subdomains (RFC 9444): leave out --ancestor".to_owned(),
+            ));
+        }
+    }
     // RFC 9773 §5: only to a CA that says it knows.
     let replaces = match &request.replaces {
         Some(id) if ari::renewal_info(directory).await?.is_some() => Some(id.clone()),
@@ -509,6 +524,7 @@ async fn options(request: &Request, directory: &Directory) -> Result<OrderOption
         validity: request.validity,
         profile: request.profile.clone(),
         replaces,
+        ancestors: request.ancestors.clone(),
     })
 }
 
@@ -544,7 +560,9 @@ async fn place(
     };
     if let Some(url) = ahead.order() {
         match Order::bind(account, url).await {
-            Ok(order) if order.status() != OrderStatus::Invalid => return Ok(order),
+            Ok(order) if order.status() != OrderStatus::Invalid => {
+                return Ok(order.with_ancestors(options.ancestors));
+            }
             // It is over, or the CA has lost it.
             Ok(_) | Err(Error::Refused(_)) => {}
             Err(error) => return Err(error),
@@ -577,6 +595,7 @@ fn settings(request: &Request, identifiers: &[Identifier]) -> Settings {
         reuse_key,
         preferred_chain: request.preferred_chain.clone(),
         profile: request.profile.clone(),
+        ancestors: request.ancestors.clone(),
         solvers: request.solvers.iter().map(SolverSettings::absolute).collect(),
     }
 }

@@ -11,6 +11,7 @@
 
 mod account;
 mod accounts;
+mod ancestor;
 mod ari;
 mod authorization;
 mod binding;
@@ -38,6 +39,7 @@ mod trust;
 mod wire;
 
 pub use account::{Account, Registration, revoke_with_certificate_key};
+pub use ancestor::Ancestors;
 pub use authorization::{Attempt, Authorization};
 pub use binding::ExternalAccount;
 pub use chain::{Chain, ChainError};

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     account::{Account, json},
+    ancestor::Ancestors,
     authorization::{Attempt, Authorization},
     chain::Chain,
     csr::Csr,
@@ -30,6 +31,7 @@ pub struct Order {
     account: Account,
     url: String,
     identifiers: Vec<Identifier>,
+    ancestors: Ancestors,
     object: acme::Order,
 }
 
@@ -48,6 +50,8 @@ pub struct OrderOptions {
     pub profile: Option<String>,
     /// The certificate that this order is to replace (RFC 9773 §5).
     pub replaces: Option<RenewalId>,
+    /// Domains that can be proven in place of names below them (RFC 9444 §4.3).
+    pub ancestors: Ancestors,
 }
 
 impl OrderOptions {
@@ -85,7 +89,7 @@ impl Order {
     ) -> Result<Self, Error> {
         let url = account.directory().resources().await?.new_order;
         let request = NewOrder {
-            identifiers: identifiers.iter().map(Identifier::to_wire).collect(),
+            identifiers: identifiers.iter().map(|name| options.ancestors.request(name)).collect(),
             not_before: options.validity.not_before.map(|time| time.to_string()),
             not_after: options.validity.not_after.map(|time| time.to_string()),
             members,
@@ -102,6 +106,7 @@ impl Order {
             account: account.clone(),
             url: location,
             identifiers: identifiers.to_vec(),
+            ancestors: options.ancestors.clone(),
             object,
         };
         let wanted: BTreeSet<_> = identifiers.iter().map(Identifier::to_wire).collect();
@@ -129,12 +134,19 @@ impl Order {
             account: account.clone(),
             url: url.to_owned(),
             identifiers,
+            ancestors: Ancestors::default(),
             object,
         })
     }
 
     pub(crate) fn directory(&self) -> &Directory {
         self.account.directory()
+    }
+
+    /// With the domains that the order named when it was made: it does not show them.
+    #[must_use]
+    pub fn with_ancestors(self, ancestors: Ancestors) -> Self {
+        Self { ancestors, ..self }
     }
 
     pub fn url(&self) -> &str {
@@ -187,7 +199,9 @@ impl Order {
     async fn present(&self, solvers: &[Arc<dyn Solver>], progress: &Progress) -> (Vec<Attempt>, Vec<Error>) {
         let presented = stream::iter(self.object.authorizations.clone()).map(|url| async move {
             let authorization = Authorization::bind(&self.account, &url).await?;
-            authorization.present(&self.identifiers, solvers, progress).await
+            authorization
+                .present(&self.identifiers, &self.ancestors, solvers, progress)
+                .await
         });
         let (mut attempts, mut errors) = (Vec::new(), Vec::new());
         let mut presented = presented.buffer_unordered(AT_ONCE);

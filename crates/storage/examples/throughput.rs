@@ -161,6 +161,7 @@ async fn issue(store: &dyn Store, account: AccountId, number: u64) {
                 account,
                 identifier: name.clone(),
                 wildcard: false,
+                members: Default::default(),
                 challenges: vec![challenge("http-01"), challenge("dns-01"), challenge("tls-alpn-01")],
                 expires,
                 state: AuthorizationState::Pending,

@@ -4,7 +4,7 @@ use acme::{AuthorizationStatus, ChallengeStatus, Identifier, Problem};
 use jiff::Timestamp;
 use jose::Thumbprint;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{AccountId, AuthorizationId, Evidence};
 
@@ -16,6 +16,8 @@ pub struct Authorization {
     /// Canonical, without `*.` (RFC 8555 §7.1.4).
     pub identifier: Identifier,
     pub wildcard: bool,
+    /// Members that an extension gave it and that it shows.
+    pub members: Map<String, Value>,
     /// In the order they are offered, `dns-01` before anything newer that begins with `dns`.
     pub challenges: Vec<Challenge>,
     /// Until when it may be answered, then until when it is valid.

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use super::{AccountId, Authorization, AuthorizationId, CertificateRecord, CertificateState, OrderId};
 
-/// What was asked for. Identifiers and authorizations never change after creation.
+/// What was asked for. Identifiers and authorizations never change after creation. There may be fewer authorizations:
+/// one that counts for several names is there once.
 #[derive(Clone, Debug)]
 pub struct Order {
     pub id: OrderId,
@@ -34,7 +35,7 @@ pub struct Order {
 #[derive(Clone, Debug)]
 pub struct OrderFacts {
     pub order: Arc<Order>,
-    /// In the order's own sequence.
+    /// In the order's own sequence, which need not be that of the identifiers.
     pub authorizations: Vec<Arc<Authorization>>,
     pub certificate: Option<Arc<CertificateRecord>>,
 }

@@ -102,19 +102,23 @@ impl Authority {
         members: &Map<String, Value>,
     ) -> Result<Vec<Evidence>, Failure> {
         let order = &ready.facts.order;
-        // In the order's sequence, both of them.
-        let proven = names.iter().zip(&ready.facts.authorizations);
-        let proven = proven.filter_map(|((name, _), authorization)| {
-            let (method, validated) = authorization.proof()?;
-            Some(Proven {
+        let mut proven = Vec::with_capacity(names.len());
+        for (at, (name, _)) in names.iter().enumerate() {
+            let basis = self.registry.basis(name, at, &ready.facts.authorizations);
+            let basis = basis.ok_or_else(|| {
+                Refusal::OrderNotReady(format!(
+                    "no authorization of the order counts for {} any more; place a new order",
+                    name.identifier()
+                ))
+            })?;
+            let (method, validated) = basis
+                .proof()
+                .ok_or_else(|| Failure::Unavailable(format!("order {}: a name has no proof", order.id)))?;
+            proven.push(Proven {
                 name,
                 method,
                 validated,
-            })
-        });
-        let proven: Vec<_> = proven.collect();
-        if proven.len() != names.len() {
-            return Err(Failure::Unavailable(format!("order {}: a name has no proof", order.id)));
+            });
         }
         let request = PreIssuance {
             account: order.account,

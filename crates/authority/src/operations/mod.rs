@@ -2,6 +2,7 @@
 
 mod account;
 mod authorization;
+mod authorizing;
 mod back_end;
 mod blocked;
 mod crl;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use acme::{Identifier, ProblemType};
+use acme::{ProblemType, RequestedIdentifier};
 
 use super::Authority;
 use crate::{
@@ -16,22 +16,27 @@ impl Authority {
     pub async fn new_authorization(
         &self,
         account: &Arc<Account>,
-        identifier: &Identifier,
+        requested: &RequestedIdentifier,
     ) -> Result<Arc<Authorization>, Failure> {
         self.require_agreement(account)?;
         let refused = |problem| Refusal::Identifiers(vec![problem]);
+        let identifier = &requested.identifier;
         let name = self.registry.admit_provable(identifier).map_err(refused)?;
         if name.is_wildcard() {
             let detail = "a wildcard cannot be authorized ahead of its order; name the domain itself, or order it";
             let problem = acme::Problem::new(ProblemType::Malformed, detail).about(identifier.clone());
             return Err(refused(problem).into());
         }
-        if let Some(valid) = self.reusable(account, &name).await? {
+        let wider = self.registry.wider_ahead(&name, requested).map_err(refused)?;
+        if let Some(valid) = self.reusable_ahead(account, &name, wider.as_ref()).await? {
             return Ok(valid);
         }
         loop {
             let id = AuthorizationId(self.store.reserve(IdKind::Authorization, 1).await?.start);
-            let offered = self.offer(account, &name, id);
+            let offered = match &wider {
+                Some(wider) => self.offer_wider(account, wider, id),
+                None => self.offer(account, &name, id),
+            };
             if self.store.commit(Change::CreateAuthorization(offered.clone())).await? == Committed::Done {
                 return Ok(Arc::new(offered));
             }

@@ -2,24 +2,26 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use acme::{AuthorizationStatus, NewOrder};
+use acme::NewOrder;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Authority, Limits, Policy, later, limits::REPLACES};
+use super::{
+    Authority, Limits, Policy,
+    authorizing::{Chosen, Elsewhere},
+    later,
+    limits::REPLACES,
+};
 use crate::{
     Failure, Refusal, Registry,
     identifier::Name,
-    model::{
-        Account, Authorization, AuthorizationId, AuthorizationState, Challenge, Order, OrderFacts, OrderId,
-        RecordChange,
-    },
+    model::{Account, Authorization, Order, OrderFacts, OrderId, RecordChange},
     ports::{Asked, Change, Committed, FirstCsr, IdKind, Validity},
 };
 
 impl Authority {
     pub async fn new_order(&self, account: &Arc<Account>, request: NewOrder) -> Result<OrderFacts, Failure> {
-        let names = admit(&request, &self.registry, &self.policy)?;
+        let (names, elsewhere) = admit(&request, &self.registry, &self.policy)?;
         let mut account = Arc::clone(account);
         let mut is_counted = false;
         loop {
@@ -27,23 +29,14 @@ impl Authority {
             let id = OrderId(self.store.reserve(IdKind::Order, 1).await?.start);
             let taken = self.take_members(id, &account, &names, &request).await?;
             if !is_counted {
-                self.limit_order(&account, &names, &taken).await?;
+                self.limit_order(&account, &names, &elsewhere, &taken).await?;
                 is_counted = true;
             }
             let validity = self.admit_validity(&taken.profile, &request)?;
-            let mut authorizations = Vec::with_capacity(names.len());
-            let mut offered = Vec::new();
-            for name in &names {
-                authorizations.push(match self.reusable(&account, name).await? {
-                    Some(valid) => valid,
-                    None => {
-                        let number = self.store.reserve(IdKind::Authorization, 1).await?.start;
-                        let fresh = self.offer(&account, name, AuthorizationId(number));
-                        offered.push(fresh.clone());
-                        Arc::new(fresh)
-                    }
-                });
-            }
+            let Chosen {
+                authorizations,
+                offered,
+            } = self.choose_authorizations(&account, &names, &elsewhere).await?;
             let now = self.now();
             let mut order = Order {
                 id,
@@ -88,14 +81,22 @@ impl Authority {
     }
 
     /// What is asked before anything is made; the order itself is counted here, certificates when they are issued.
-    async fn limit_order(&self, account: &Account, names: &[Name], taken: &TakenMembers) -> Result<(), Failure> {
+    async fn limit_order(
+        &self,
+        account: &Account,
+        names: &[Name],
+        elsewhere: &[Elsewhere],
+        taken: &TakenMembers,
+    ) -> Result<(), Failure> {
         if self.policy.limits == Limits::default() {
             return Ok(());
         }
-        for name in names {
+        let to_prove = names.iter().zip(elsewhere).map(|(name, ways)| ways.to_prove(name));
+        let to_prove: Vec<_> = to_prove.collect();
+        for name in &to_prove {
             self.limit_failures(account, &name.base().value).await?;
         }
-        self.require_unpaused(account, names).await?;
+        self.require_unpaused(account, &to_prove).await?;
         // INCIDENTS T29: who replaces a certificate must not be kept from it. To say so is not enough: it was found.
         let is_renewal = taken.members.contains_key(REPLACES);
         let values: Vec<_> = names.iter().map(|name| name.identifier().value.clone()).collect();
@@ -165,59 +166,6 @@ impl Authority {
         }
         Ok(validity)
     }
-
-    /// A proof of control that is young enough to count again. INCIDENTS T2: of this account, for exactly this name, by
-    /// a method that would be offered today.
-    pub(super) async fn reusable(&self, account: &Account, name: &Name) -> Result<Option<Arc<Authorization>>, Failure> {
-        if self.policy.reuse_authorizations.is_zero() {
-            return Ok(None);
-        }
-        let now = self.now();
-        let candidates = self
-            .store
-            .authorizations_for(account.id, name.base().clone(), CANDIDATES)
-            .await?;
-        Ok(candidates.into_iter().find(|candidate| {
-            candidate.status(now) == AuthorizationStatus::Valid
-                && candidate.wildcard == name.is_wildcard()
-                && candidate.proof().is_some_and(|(method, validated)| {
-                    later(validated, self.policy.reuse_authorizations) > now
-                        && self
-                            .registry
-                            .methods_for(name)
-                            .any(|offered| offered.name() == method && offered.reusable())
-                })
-        }))
-    }
-
-    /// A pending authorization with one challenge of every method that suits the name.
-    pub(super) fn offer(&self, account: &Account, name: &Name, id: AuthorizationId) -> Authorization {
-        let challenges = self.registry.methods_for(name).map(|method| Challenge {
-            method: method.name().to_owned(),
-            token: if method.has_token() {
-                self.token()
-            } else {
-                String::new()
-            },
-        });
-        Authorization {
-            id,
-            account: account.id,
-            identifier: name.base().clone(),
-            wildcard: name.is_wildcard(),
-            challenges: challenges.collect(),
-            expires: later(self.now(), self.policy.order_lifetime),
-            state: AuthorizationState::Pending,
-            version: 0,
-        }
-    }
-
-    /// RFC 8555 §8: at least 128 bits of entropy.
-    fn token(&self) -> String {
-        let mut token = [0; 16];
-        self.runtime.random(&mut token);
-        jose::base64url::encode(token)
-    }
 }
 
 struct TakenMembers {
@@ -227,11 +175,8 @@ struct TakenMembers {
     records: Vec<RecordChange>,
 }
 
-/// How many of the newest authorizations for a name are looked at.
-const CANDIDATES: usize = 16;
-
-/// The names of a request, each once, in its sequence.
-fn admit(request: &NewOrder, registry: &Registry, policy: &Policy) -> Result<Vec<Name>, Refusal> {
+/// The names of a request, each once, in its sequence, with how each may be authorized beside by itself.
+fn admit(request: &NewOrder, registry: &Registry, policy: &Policy) -> Result<(Vec<Name>, Vec<Elsewhere>), Refusal> {
     let count = request.identifiers.len();
     if count == 0 {
         return Err(Refusal::Malformed("\"identifiers\" is empty; name at least one".into()));
@@ -243,17 +188,23 @@ fn admit(request: &NewOrder, registry: &Registry, policy: &Policy) -> Result<Vec
         )));
     }
     let mut seen = HashSet::new();
-    let mut names = Vec::with_capacity(count);
+    let (mut names, mut elsewhere) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let mut problems = Vec::new();
-    for identifier in &request.identifiers {
-        match registry.admit_provable(identifier) {
-            Ok(name) if seen.insert(name.clone()) => names.push(name),
+    for requested in &request.identifiers {
+        let admitted = registry
+            .admit_provable(&requested.identifier)
+            .and_then(|name| registry.elsewhere(&name, requested).map(|ways| (name, ways)));
+        match admitted {
+            Ok((name, ways)) if seen.insert(name.clone()) => {
+                names.push(name);
+                elsewhere.push(ways);
+            }
             Ok(_) => {}
             Err(problem) => problems.push(problem),
         }
     }
     if problems.is_empty() {
-        Ok(names)
+        Ok((names, elsewhere))
     } else {
         Err(Refusal::Identifiers(problems))
     }

@@ -54,7 +54,7 @@ impl Authority {
         }
     }
 
-    pub(super) async fn require_unpaused(&self, account: &Account, names: &[Name]) -> Result<(), Failure> {
+    pub(super) async fn require_unpaused(&self, account: &Account, names: &[&Name]) -> Result<(), Failure> {
         let Some(most) = self.policy.limits.pause_after else {
             return Ok(());
         };

@@ -7,6 +7,7 @@ mod operator;
 mod order;
 mod revocation;
 mod runtime;
+mod satisfaction;
 mod store;
 mod validation;
 
@@ -19,6 +20,7 @@ pub use operator::{OperatorOperation, OperatorRequest};
 pub use order::{Asked, FirstCsr, OrderMember, Taken};
 pub use revocation::{CrlContents, CrlIssuer, StatusSigning};
 pub use runtime::{Changes, Runtime, Subject};
+pub use satisfaction::{Satisfaction, Ways, Wider};
 pub use store::{CertificateFilter, Change, Claimed, Committed, IdKind, Store, StoreError};
 pub use validation::{Report, ValidationMethod, ValidationRequest};
 

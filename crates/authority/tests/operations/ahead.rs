@@ -16,7 +16,7 @@ async fn world() -> World {
 async fn authorize(world: &World, account: &std::sync::Arc<authority::model::Account>, name: &str) -> Authorization {
     let authorization = world
         .authority
-        .new_authorization(account, &identifier(name))
+        .new_authorization(account, &identifier(name).into())
         .await
         .unwrap();
     let id = authority::model::ChallengeId {
@@ -48,7 +48,7 @@ async fn an_order_for_a_name_that_was_authorized_ahead_is_ready_at_once() {
     // Asking again gets what is valid.
     let again = world
         .authority
-        .new_authorization(&account, &identifier("a.example"))
+        .new_authorization(&account, &identifier("a.example").into())
         .await
         .unwrap();
     assert_eq!(again.id, ahead.id);
@@ -64,7 +64,9 @@ async fn a_wildcard_or_a_name_that_cannot_be_ordered_is_not_authorized_ahead() {
         (Identifier::dns("a..example"), ProblemType::Malformed),
         (Identifier::new("phone", "1"), ProblemType::UnsupportedIdentifier),
     ] {
-        let Refusal::Identifiers(problems) = refusal(world.authority.new_authorization(&account, &asked).await) else {
+        let Refusal::Identifiers(problems) =
+            refusal(world.authority.new_authorization(&account, &asked.clone().into()).await)
+        else {
             panic!("{asked}")
         };
         assert_eq!(problems[0].kind, kind, "{asked}");

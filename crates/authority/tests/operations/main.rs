@@ -22,5 +22,6 @@ mod renewal_info;
 mod replaces;
 mod revocation;
 mod store_failures;
+mod subdomains;
 mod validation;
 mod world;

@@ -90,10 +90,10 @@ async fn every_identifier_that_cannot_be_ordered_is_named_in_a_subproblem() {
     let account = world.account().await;
     let request = NewOrder {
         identifiers: vec![
-            Identifier::dns("good.example"),
-            Identifier::dns("bad_name.example"),
-            Identifier::new("telex", "12345"),
-            Identifier::dns("good.example."),
+            Identifier::dns("good.example").into(),
+            Identifier::dns("bad_name.example").into(),
+            Identifier::new("telex", "12345").into(),
+            Identifier::dns("good.example.").into(),
         ],
         ..new_order(&[])
     };

@@ -32,7 +32,7 @@ use self::{
     kept::{Kept, kept},
     peers::peer,
 };
-pub use self::{identity::tls_identity, kept::IN_MEMORY};
+pub use self::{identity::tls_identity, kept::IN_MEMORY, policy::registered_domain};
 use crate::{ca::OperatorDesk, files, metrics, world};
 
 /// A node that is ready to serve: everything opened, every port bound.

@@ -68,6 +68,6 @@ fn blocked_keys(file: &Path) -> Result<HashSet<[u8; 32]>, String> {
 }
 
 /// The domain under a public suffix, which is one holder's.
-fn registered_domain(name: &str) -> Option<String> {
+pub fn registered_domain(name: &str) -> Option<String> {
     psl::domain_str(name.trim_start_matches("*.")).map(str::to_owned)
 }

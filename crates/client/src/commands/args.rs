@@ -178,6 +178,10 @@ pub(super) struct IssueArgs {
     #[arg(long, value_name = "FILE", requires = "onion", help_heading = "Proving names")]
     pub(super) onion_caa: Option<PathBuf>,
 
+    /// Prove this domain by dns-01 in place of the names below it, where the CA takes that; may be repeated
+    #[arg(long, value_name = "DOMAIN", requires = "dns_hook", help_heading = "Proving names")]
+    pub(super) ancestor: Vec<Identifier>,
+
     /// Call the certificate so on disk, instead of by its first name
     #[arg(long = "name", value_name = "CERT", help_heading = "Certificate")]
     pub(super) certificate_name: Option<CertificateName>,
@@ -374,6 +378,9 @@ mod tests {
         assert!(parses(
             "issue --csr r.pem --server https://ca.test/directory --webroot w --json"
         ));
+        assert!(parses(
+            "issue a.b.test --ancestor b.test --server https://ca.test/directory --dns-hook ./hook"
+        ));
         assert!(parses("revoke a.test --reason keyCompromise"));
         assert!(parses(
             "revoke --cert c.pem --key k.pem --server https://ca.test/directory --reason 1"
@@ -392,6 +399,7 @@ mod tests {
             "issue a.test --server https://ca.test/directory --standalone :80 --contact mailto:a@x,b@x",
             "issue a.test --server https://ca.test/directory --standalone :80 --key-type dsa",
             "issue a.test --server https://ca.test/directory --standalone :80 --name ../x",
+            "issue a.b.test --server https://ca.test/directory --standalone :80 --ancestor b.test",
             "revoke",
             "revoke --cert c.pem",
             "revoke a.test --reason 7",

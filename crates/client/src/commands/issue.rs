@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Output, args::IssueArgs, until_interrupted};
 use crate::{
     account::Registration,
+    ancestor::Ancestors,
     binding::ExternalAccount,
     error::Error,
     issue::{Issued, Request, Wanted, issue},
@@ -70,6 +71,7 @@ fn request(args: IssueArgs, out: &Output) -> Result<Request, Error> {
     };
     request.preferred_chain = args.preferred_chain;
     request.profile = args.profile;
+    request.ancestors = Ancestors::new(args.ancestor);
     request.validity = Validity {
         not_before: args.not_before,
         not_after: args.not_after,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CertificateName, Store, StoreError, atomic, read_if_there};
 use crate::{
+    ancestor::Ancestors,
     chain::Chain,
     csr::KeyType,
     identifier::Identifier,
@@ -38,6 +39,8 @@ pub struct Settings {
     pub preferred_chain: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    #[serde(default, skip_serializing_if = "Ancestors::is_empty")]
+    pub ancestors: Ancestors,
     pub solvers: Vec<SolverSettings>,
 }
 

@@ -56,6 +56,7 @@ pub fn show(front: &Front, authorization: &Authorization, status: StatusCode) ->
             .filter_map(|index| challenge::object(front, authorization, index))
             .collect(),
         wildcard: authorization.wildcard,
+        members: authorization.members.clone(),
     };
     let busy = matches!(authorization.state, AuthorizationState::Processing { .. });
     Reply::json(status, &object).retry_after(busy.then_some(1))

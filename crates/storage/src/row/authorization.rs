@@ -8,6 +8,7 @@ use authority::{
     ports::StoreError,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Place, json};
 
@@ -30,14 +31,21 @@ pub(crate) struct AuthorizationRow<'a> {
 #[derive(Serialize, Deserialize)]
 struct Data<'a> {
     wildcard: bool,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    members: Cow<'a, Map<String, Value>>,
     challenges: Cow<'a, [Challenge]>,
     standing: Cow<'a, AuthorizationState>,
+}
+
+fn is_empty(members: &Map<String, Value>) -> bool {
+    members.is_empty()
 }
 
 impl AuthorizationRow<'_> {
     pub fn data(authorization: &Authorization) -> String {
         json(&Data {
             wildcard: authorization.wildcard,
+            members: Cow::Borrowed(&authorization.members),
             challenges: Cow::Borrowed(&authorization.challenges),
             standing: Cow::Borrowed(&authorization.state),
         })
@@ -101,6 +109,7 @@ impl AuthorizationRow<'_> {
             account: AccountId(self.account.cast_unsigned()),
             identifier: Identifier::new(kind, value),
             wildcard: data.wildcard,
+            members: data.members.into_owned(),
             challenges: data.challenges.into_owned(),
             expires: place.time("expires", self.expires)?,
             state,

@@ -62,6 +62,7 @@ pub fn authorization(id: u64, account: AccountId) -> Authorization {
         account,
         identifier: Identifier::dns(format!("{id}.example.org")),
         wildcard: true,
+        members: [("covers".to_owned(), true.into())].into_iter().collect(),
         challenges: vec![challenge("http-01"), challenge("dns-01")],
         expires: at(86_400),
         state: AuthorizationState::Pending,

@@ -99,6 +99,6 @@ mod tests {
     fn the_payload_of_new_order_is_the_order() {
         let prepared = PreparedOrder::new("l1.example.test").unwrap();
         let order: acme::NewOrder = serde_json::from_slice(prepared.new_order()).unwrap();
-        assert_eq!(order.identifiers[0].value, "l1.example.test");
+        assert_eq!(order.identifiers[0].identifier.value, "l1.example.test");
     }
 }

@@ -194,12 +194,18 @@ pub struct ScriptedCheck {
     /// Waited for by the next call before it answers.
     pub gate: Mutex<Option<oneshot::Receiver<()>>>,
     shown: Mutex<Vec<Vec<String>>>,
+    methods: Mutex<Vec<Vec<String>>>,
 }
 
 impl ScriptedCheck {
     /// The names of each call.
     pub fn shown(&self) -> Vec<Vec<String>> {
         self.shown.lock().unwrap().clone()
+    }
+
+    /// By what each of them was proved.
+    pub fn methods(&self) -> Vec<Vec<String>> {
+        self.methods.lock().unwrap().clone()
     }
 }
 
@@ -221,6 +227,8 @@ impl PreIssuanceCheck for ScriptedCheck {
                 None => Ok(Vec::new()),
             };
             self.shown.lock().unwrap().push(names);
+            let methods = request.names.iter().map(|proven| proven.method.to_owned());
+            self.methods.lock().unwrap().push(methods.collect());
             verdict
         })
     }

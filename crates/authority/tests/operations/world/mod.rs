@@ -47,6 +47,8 @@ pub struct World {
     pub policy: Policy,
     pub node: Arc<Node>,
     pub authority: Authority,
+    /// Adds what only this world has.
+    pub extend: fn(&mut Registry),
     nodes: u64,
 }
 
@@ -56,6 +58,11 @@ impl World {
     }
 
     pub async fn with(policy: Policy) -> Self {
+        Self::extended(policy, |_| {}).await
+    }
+
+    /// With an extension that not every world has.
+    pub async fn extended(policy: Policy, extend: fn(&mut Registry)) -> Self {
         let clock = Clock::new();
         let database = storage::open("sqlite::memory:", Box::new(|what| panic!("{what}"))).await;
         let store = WatchedStore::new(database.unwrap());
@@ -64,12 +71,14 @@ impl World {
         let dns = ScriptedMethod::new("dns-01", true, clock.clone());
         let check = Arc::new(ScriptedCheck::default());
         let node = Node::new(clock.clone(), 1);
+        let mut registry = registry(&http, &dns, &check);
+        extend(&mut registry);
         let authority = Authority::new(
             store.clone(),
             node.clone(),
             told.clone(),
             issuance.clone(),
-            registry(&http, &dns, &check),
+            registry,
             policy.clone(),
         );
         Self {
@@ -83,6 +92,7 @@ impl World {
             policy,
             node,
             authority,
+            extend,
             nodes: 1,
         }
     }
@@ -102,7 +112,7 @@ impl World {
             self.node.clone(),
             self.told.clone(),
             self.issuance.clone(),
-            registry(&self.http, &self.dns, &self.check),
+            self.registry(),
             self.policy.clone(),
         )
     }
@@ -114,9 +124,15 @@ impl World {
             Node::new(clock, 1000),
             self.told.clone(),
             self.issuance.clone(),
-            registry(&self.http, &self.dns, &self.check),
+            self.registry(),
             self.policy.clone(),
         )
+    }
+
+    fn registry(&self) -> Registry {
+        let mut registry = registry(&self.http, &self.dns, &self.check);
+        (self.extend)(&mut registry);
+        registry
     }
 
     /// Until every task waits for the clock or for the test. On the test's one thread a task that can run does so
@@ -274,7 +290,7 @@ pub const NEW_ACCOUNT: &str = "https://ca.example/acme/new-account";
 /// Names that look like addresses are ordered as such.
 pub fn new_order(names: &[&str]) -> NewOrder {
     NewOrder {
-        identifiers: names.iter().map(|name| identifier(name)).collect(),
+        identifiers: names.iter().map(|name| identifier(name).into()).collect(),
         not_before: None,
         not_after: None,
         members: Default::default(),
