@@ -118,6 +118,10 @@ pub async fn declare(authority: &Authority, declaration: Declaration) -> Result<
 /// Adds serials to an incident's list. Those that are on it already stay.
 pub async fn extend(authority: &Authority, name: &str, serials: &[Serial]) -> Result<(), Failure> {
     let (_, incident) = read(authority.store(), name).await?;
+    if incident.withdrawn {
+        let why = format!("the incident {name:?} is withdrawn; declare another");
+        return Err(Refusal::Malformed(why).into());
+    }
     list_serials(authority.store(), &incident, serials).await
 }
 

@@ -40,9 +40,12 @@ impl OrderMember for Replaces {
                 .filter(|(record, _)| record.account == asked.account.id)
                 .ok_or_else(|| malformed("this account has no certificate of that name"))?;
             require_shared_name(asked, &predecessor).await?;
+            let mark = mark(asked, &predecessor).await?;
             Ok(Taken {
                 shown: Some(id.to_string().into()),
-                records: vec![mark(asked, &predecessor).await?],
+                // After an order that became invalid the mark is free again, and orders for it are counted.
+                first_renewal: matches!(mark, RecordChange::Create(_)),
+                records: vec![mark],
                 ..Taken::default()
             })
         })

@@ -101,11 +101,10 @@ impl Authority {
         let is_renewal = taken.members.contains_key(REPLACES);
         let values: Vec<_> = names.iter().map(|name| name.identifier().value.clone()).collect();
         self.limit_certificates(&values, is_renewal, false).await?;
-        if is_renewal {
-            Ok(())
-        } else {
-            self.limit_new_order(account).await
+        if taken.first_renewal {
+            return Ok(());
         }
+        self.limit_new_order(account).await
     }
 
     /// What extensions make of the request's members.
@@ -130,6 +129,7 @@ impl Authority {
             members: Map::new(),
             csr: None,
             records: Vec::new(),
+            first_renewal: false,
         };
         for member in self.registry.order_members() {
             let taken = member.admit(request.members.get(member.name()), &asked).await?;
@@ -141,6 +141,7 @@ impl Authority {
             }
             all.csr = taken.csr.or(all.csr);
             all.records.extend(taken.records);
+            all.first_renewal |= taken.first_renewal;
         }
         Ok(all)
     }
@@ -173,6 +174,7 @@ struct TakenMembers {
     members: Map<String, Value>,
     csr: Option<FirstCsr>,
     records: Vec<RecordChange>,
+    first_renewal: bool,
 }
 
 /// The names of a request, each once, in its sequence, with how each may be authorized beside by itself.

@@ -43,6 +43,8 @@ pub struct Taken {
     pub csr: Option<FirstCsr>,
     /// Committed with the order, or the order is not made.
     pub records: Vec<RecordChange>,
+    /// It replaces what no order has replaced before: that much is never limited (INCIDENTS T29).
+    pub first_renewal: bool,
 }
 
 /// A CSR that came with the order. Its names, key and signature are looked at before the order is made.

@@ -123,6 +123,29 @@ async fn certificates_are_counted_when_issued_by_domain_and_by_names_and_renewal
     assert!(world.authority.new_order(&account, renewal(id.into())).await.is_ok());
 }
 
+// T29
+#[tokio::test]
+async fn the_first_order_that_replaces_a_certificate_is_free_and_those_after_one_that_failed_are_counted() {
+    let world = world(Limits {
+        new_orders_per_account: limit(2, DAY),
+        ..Limits::none()
+    })
+    .await;
+    let account = world.account().await;
+    let issued = world.issue(&account, &["a.example"]).await;
+    world.order(&account, &["b.example"]).await;
+    until(world.authority.new_order(&account, new_order(&["b.example"])).await);
+    let renewal = || new_order_with(&["a.example"], "replaces", id_of(&issued).to_string());
+    let first = world.authority.new_order(&account, renewal()).await.unwrap();
+    let authorization = first.authorizations[0].clone();
+    let deactivated = world
+        .authority
+        .deactivate_authorization(&account, authorization.id)
+        .await;
+    assert!(deactivated.is_ok());
+    until(world.authority.new_order(&account, renewal()).await);
+}
+
 #[tokio::test]
 async fn an_issuance_is_counted_once_however_often_it_is_asked_for_and_a_refused_one_not_at_all() {
     let world = world(Limits {
