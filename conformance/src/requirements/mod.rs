@@ -10,6 +10,7 @@ mod challenges;
 mod csr;
 mod dates;
 mod deactivation;
+mod deny;
 mod directory;
 mod dns01;
 mod download;
@@ -42,6 +43,7 @@ pub fn all() -> impl Iterator<Item = &'static Test> {
         authentication::TESTS,
         keys::TESTS,
         reading::TESTS,
+        deny::TESTS,
         nonces::TESTS,
         errors::TESTS,
         directory::TESTS,

@@ -26,6 +26,11 @@ impl Site {
 
     /// With more sections of the configuration.
     async fn start_with(acme: &str, more: &str) -> Self {
+        Self::start_logging(acme, more, "warn").await
+    }
+
+    /// Whose log says as much as is asked for.
+    async fn start_logging(acme: &str, more: &str, level: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dns = Dns::start("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
         let (listen, admin, http_port) = (free_port(), free_port(), free_port());
@@ -56,8 +61,9 @@ impl Site {
             .args(["serve", "--config"])
             .arg(&file)
             .stdin(Stdio::null())
+            .env("RUST_LOG", level)
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(fs::File::create(folder.path().join("server.log")).unwrap())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(server.stdout.take().unwrap())
@@ -221,6 +227,58 @@ async fn the_operator_revokes_what_an_account_has_and_then_the_account() {
     assert_eq!(site.ca(&["account", "show", &account])["status"], "valid");
     assert_eq!(site.ca(&["account", "revoke", &account])["status"], "revoked");
     assert!(!site.issue("c.test", &[]).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t36_t43_no_log_and_no_answer_shows_a_contact_a_token_or_a_key() {
+    let site = Site::start_logging("external_accounts = \"required\"", "", "trace").await;
+    let key = site.ca(&["eab", "add", "--kid", "shop"]);
+    let mac_key = key["mac_key"].as_str().unwrap().to_owned();
+    fs::write(site.file("mac"), &mac_key).unwrap();
+    let contact = "mailto:canary-7391@mail.test";
+    let bound = ["--eab-kid", "shop", "--eab-hmac-key-file", "mac", "--contact", contact];
+    let issued = site.issue("a.test", &bound);
+    assert!(issued.status.success(), "{}", String::from_utf8_lossy(&issued.stderr));
+    let refused = site.issue("c..test", &["--contact", contact]);
+    let listed = site.vidimus(&["ca", "eab", "list", "--json"]);
+
+    let mut said = fs::read_to_string(site.file("server.log")).unwrap();
+    assert!(said.contains("answered"), "the log is a full one");
+    for output in [issued, refused, listed] {
+        said += &String::from_utf8_lossy(&output.stdout);
+        said += &String::from_utf8_lossy(&output.stderr);
+    }
+    let mut secrets = vec![
+        ("the contact", contact.to_owned()),
+        ("the contact's user", "canary-7391".to_owned()),
+        ("the binding's key", mac_key),
+        (
+            "the operator's token",
+            fs::read_to_string(site.file("admin.token")).unwrap().trim().to_owned(),
+        ),
+    ];
+    let keys = files_below(site.folder.path())
+        .into_iter()
+        .filter_map(|file| fs::read_to_string(file).ok());
+    for pem in keys.filter(|text| text.contains("PRIVATE KEY")) {
+        // Its second line: the first tells little more than the algorithm.
+        secrets.extend(pem.lines().nth(2).map(|line| ("a private key", line.to_owned())));
+    }
+    assert!(
+        secrets.len() > 6,
+        "keys of the authority and of the client: {}",
+        secrets.len()
+    );
+    for (what, secret) in secrets {
+        assert!(!said.contains(&secret), "{what} is told");
+    }
+}
+
+fn files_below(folder: &std::path::Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, mut files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    files.extend(folders.iter().flat_map(|folder| files_below(folder)));
+    files
 }
 
 /// Two directories on one port, each with accounts, rules and profiles of its own.
