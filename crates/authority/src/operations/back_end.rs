@@ -128,7 +128,7 @@ impl Authority {
         let answer = back_end.issue(&request, &notes).await;
         match answer {
             Ok(Answer::Chain(chain)) => match self.look_at(record, &facts.order, &chain) {
-                Ok(returned) => self.adopt(record, returned).await?,
+                Ok(returned) => return self.adopt(record, returned, &key, back_end).await,
                 Err(why) => {
                     // The one trace of it: nothing else is kept of what is not a certificate for this order.
                     let chain: String = chain.iter().map(|der| pkix::pem::encode_certificate(der)).collect();
@@ -172,7 +172,14 @@ impl Authority {
         Ok(returned)
     }
 
-    async fn adopt(&self, record: &CertificateRecord, returned: Returned) -> Result<(), Failure> {
+    /// `Some`: ask again after this time.
+    async fn adopt(
+        &self,
+        record: &CertificateRecord,
+        returned: Returned,
+        key: &str,
+        back_end: &dyn BackEnd,
+    ) -> Result<Option<Duration>, Failure> {
         let adopt = Change::Adopt {
             id: record.id,
             version: record.version,
@@ -183,16 +190,33 @@ impl Authority {
         let chain = returned::chain_record(record.id, &returned.above);
         if self.store.commit(adopt.and(vec![RecordChange::Create(chain)])).await? == Committed::Done {
             self.changes.changed(Subject::Order(record.id.order));
-            return Ok(());
+            return Ok(None);
         }
-        let same = self.store.certificate(record.id).await?;
-        if same.is_some_and(|now| now.version == record.version) {
-            let serial = returned.leaf.serial();
+        let serial = returned.leaf.serial();
+        let Some(now) = self.store.certificate(record.id).await? else {
+            return Ok(None);
+        };
+        if now.version == record.version {
             tracing::error!(order = %record.id.order, %serial, "not published: another order has this certificate");
             let why = "what the issuer returned belongs to another order; place a new order";
             self.fail(record, why.to_owned()).await?;
+        } else if let Some(revocation) = now.revoked
+            && !matches!(now.state, CertificateState::Issued { .. })
+        {
+            // Revoked while it was made: nobody will ever see it here, so it is revoked where it was made.
+            tracing::warn!(order = %record.id.order, %serial, "issued after it was revoked");
+            match back_end.revoke(key, returned.leaf.der(), revocation.reason).await {
+                Ok(()) => {}
+                Err(BackEndFailure::Refused(why)) => {
+                    tracing::error!(order = %record.id.order, %serial, %why, "its issuer does not revoke it");
+                }
+                Err(BackEndFailure::Unavailable(why)) => {
+                    tracing::error!(order = %record.id.order, %serial, %why, "its issuer is told again");
+                    return Ok(Some(RETRY));
+                }
+            }
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn fail(&self, record: &CertificateRecord, why: String) -> Result<(), Failure> {

@@ -1,9 +1,13 @@
 //! Issuers that are not ours: asked again and never twice, believed only as far as their answer fits.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use acme::{OrderStatus, ProblemType};
-use authority::{Refusal, operations::Requester, ports::Validity};
+use acme::{OrderStatus, ProblemType, RevocationReason};
+use authority::{
+    Refusal,
+    operations::{Chosen, Requester},
+    ports::Validity,
+};
 use csr_first::Matching;
 use pkix::{certificate::Certificate, key::KeyPair};
 
@@ -275,4 +279,35 @@ async fn a_revocation_is_on_record_when_whoever_issued_has_taken_it() {
     let (record, _) = legacy.world.certificate(&account, order.order.id).await.unwrap();
     assert!(record.revoked.is_some());
     assert_eq!(legacy.back_end.steps(), ["submit", "issue", "revoke", "revoke"]);
+}
+
+// T28
+#[tokio::test]
+async fn what_is_revoked_while_it_is_made_is_revoked_where_it_was_made() {
+    let legacy = Legacy::new(Matching::Identical).await;
+    let account = legacy.world.account().await;
+    let order = legacy.ready(&account, NAME, &csr(NAME)).await;
+    let goes_on = Arc::new(tokio::sync::Notify::new());
+    legacy.back_end.next(Does::Waits(goes_on.clone()));
+    legacy.finalize(&account, &order).await.unwrap();
+    legacy.world.settle().await;
+
+    let everything = Chosen::Account(account.id);
+    let reason = Some(RevocationReason::KeyCompromise);
+    let revoked = legacy
+        .world
+        .authority
+        .revoke_chosen(&everything, reason, false)
+        .await
+        .unwrap();
+    assert_eq!(revoked.len(), 1);
+    goes_on.notify_one();
+    legacy.world.settle().await;
+    assert_eq!(
+        legacy.back_end.steps().last(),
+        Some(&"revoke"),
+        "{:?}",
+        legacy.back_end.steps()
+    );
+    assert_ne!(legacy.world.status_now(&order).await, OrderStatus::Valid);
 }

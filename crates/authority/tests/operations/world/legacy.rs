@@ -122,6 +122,8 @@ pub enum Does {
     IsAway,
     /// Never answers: the node can be killed here.
     Hangs,
+    /// Works on it until it is told to go on.
+    Waits(Arc<tokio::sync::Notify>),
     /// Returns this instead of what it issues.
     Returns(Vec<Vec<u8>>),
 }
@@ -238,6 +240,10 @@ impl ScriptedBackEnd {
             Some(Does::Returns(chain)) => Ok(Some(Answer::Chain(chain))),
             Some(Does::Refuses) => Err(BackEndFailure::Refused("not on a Sunday".into())),
             Some(Does::IsAway) => Err(BackEndFailure::Unavailable("the mainframe is being moved".into())),
+            Some(Does::Waits(goes_on)) => {
+                goes_on.notified().await;
+                Ok(None)
+            }
             Some(Does::Hangs) => std::future::pending().await,
         }
     }
