@@ -2,5 +2,6 @@
 //!
 //! What is spoken where stands in [`service`], what is published as a proof in [`value`].
 
+pub mod server;
 pub mod service;
 pub mod value;
