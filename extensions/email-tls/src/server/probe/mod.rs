@@ -55,7 +55,11 @@ impl Probe {
         let target = Target::Host(host.to_owned());
         let dial = self.network.dial(&target, ports.dialled(at), attempt);
         let dialled = within(self.network.timeouts.attempt, ProblemType::Connection, dial).await;
-        let Dialled { stream, address } = dialled.map_err(|failure| Failure {
+        let Dialled {
+            stream,
+            address,
+            place: _place,
+        } = dialled.map_err(|failure| Failure {
             detail: format!("{at} of {host}: {}", failure.detail),
             ..failure
         })?;

@@ -156,6 +156,7 @@ impl World {
                 ..Timeouts::default()
             },
             clock: Arc::new(|| Timestamp::UNIX_EPOCH),
+            connections: Default::default(),
         });
         let mut registry = Registry::default();
         registry.add_identifier_type(identifier::Dns);
