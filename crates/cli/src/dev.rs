@@ -151,11 +151,13 @@ impl Dev {
     }
 
     fn mail(&self) -> toml::Table {
+        let listed = self.mail_ports.iter().map(|(place, _)| place.as_str().into());
         let dial = self.mail_ports.iter();
         let dial = dial.map(|(place, port)| (place.clone(), toml::Value::Integer((*port).into())));
         let settings = [
             ("enabled", toml::Value::Boolean(true)),
             ("profile", MAIL.into()),
+            ("ports", toml::Value::Array(listed.collect())),
             ("dial", toml::Value::Table(dial.collect())),
         ];
         settings

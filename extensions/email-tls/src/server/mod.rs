@@ -108,12 +108,12 @@ impl Ground {
         Map::from_iter([("services".to_owned(), Value::Array(listed.collect()))])
     }
 
-    /// What a response has chosen of the places; all of them, if it has not.
+    /// What a response has chosen of the places; if it has not, all that a host need not claim in the DNS first.
     fn chosen(&self, name: &Name, response: Option<&Value>) -> Result<Vec<ServicePort>, Failure> {
         let places = self.places(name);
         let chosen = match response {
             Some(response) => named::kept(response),
-            None => places.clone(),
+            None => places.iter().filter(|at| !Ports::needs_pin(**at)).copied().collect(),
         };
         match chosen.iter().find(|at| !places.contains(at)) {
             None if !chosen.is_empty() => Ok(chosen),

@@ -344,7 +344,7 @@ where
         stream.flush().await.ok()?;
     }
     // The farewell; a server that closed at once could have its last words lost.
-    while let Some(line) = read_line(&mut stream).await {
+    if let Some(line) = read_line(&mut stream).await {
         heard.lock().unwrap().push(line);
     }
     None
