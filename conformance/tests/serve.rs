@@ -38,6 +38,14 @@ const CONFIGURED: &[&str] = &[
     "8555-7.4.1-3",
     "8555-7.4.2-2",
     "8555-7.6-11",
+    "4985-2-1",
+    "ETLS-3-3",
+    "ETLS-P-1",
+    "ETLS-P-2",
+    "ETLS-P-5",
+    "ETLS-P-8",
+    "ETLS-P-9",
+    "ETLS-P-10",
     "9799-2-1",
     "9799-3.1-1",
     "9799-3.2-1",
@@ -65,6 +73,9 @@ async fn a_server_with_everything_configured_meets_every_requirement() {
     authority.set("acme", "caa_identities", vec!["ca.example"]);
     authority.set("acme", "reuse_authorizations", "1d");
     authority.set("extensions.onion", "enabled", true);
+    authority.set("extensions.email-tls", "enabled", true);
+    authority.set("profile.mail", "issuer", "issuing");
+    authority.set("profile.mail", "description", "certificates of mail services");
     authority.set("extensions.subdomains", "enabled", true);
     let public = format!("127.0.0.1:{}", free_port());
     authority.set("server", "public_http", format!("http://{public}"));

@@ -21,6 +21,7 @@ mod http01;
 mod ip;
 mod key_change;
 mod keys;
+mod mail;
 mod names;
 mod nonces;
 mod onion;
@@ -72,6 +73,7 @@ pub fn all() -> impl Iterator<Item = &'static Test> {
         ari::TESTS,
         caa::TESTS,
         onion::TESTS,
+        mail::TESTS,
         bad_input::TESTS,
     ]
     .into_iter()

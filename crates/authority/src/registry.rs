@@ -84,6 +84,16 @@ impl Registry {
         self.methods.iter().filter(|method| method.offered_for(name))
     }
 
+    /// Those that are offered in orders of a profile.
+    pub fn methods_in<'a>(
+        &'a self,
+        profile: &'a str,
+        name: &'a Name,
+    ) -> impl Iterator<Item = &'a Arc<dyn ValidationMethod>> {
+        self.methods_for(name)
+            .filter(move |method| method.serves(name, profile))
+    }
+
     /// Reads an identifier as it came. `Err` is a subproblem about it.
     pub fn admit(&self, identifier: &Identifier) -> Result<Name, Problem> {
         let (kind, value) = (identifier.kind.len(), identifier.value.len());

@@ -36,6 +36,9 @@ pub struct Dev {
     /// The port that tls-alpn-01 dials.
     #[arg(long, value_name = "PORT", default_value_t = 5001)]
     tls_port: u16,
+    /// Where a mail service of this machine is dialled in place of its own port, for example `imaps:993=1993`.
+    #[arg(long = "mail-port", value_name = "SERVICE:PORT=PORT", value_parser = mail_port)]
+    mail_ports: Vec<(String, u16)>,
     /// Ask this resolver instead of the built-in DNS, which answers every name with 127.0.0.1.
     #[arg(long, value_name = "ADDR:PORT")]
     dns: Option<SocketAddr>,
@@ -137,8 +140,30 @@ impl Dev {
             .dns_anchors
             .as_ref()
             .map(|file| std::path::absolute(file).unwrap_or(file.clone()));
+        let mail = config::Profile {
+            description: "certificates of mail services".to_owned(),
+            ..config.profile[&config.acme.default_profile].clone()
+        };
+        config.profile.insert(MAIL.to_owned(), mail);
+        config.extensions.insert("email-tls".to_owned(), self.mail());
         config.validation.allow_networks = LOOPBACK.iter().filter_map(|network| network.parse().ok()).collect();
         config
+    }
+
+    fn mail(&self) -> toml::Table {
+        let listed = self.mail_ports.iter().map(|(place, _)| place.as_str().into());
+        let dial = self.mail_ports.iter();
+        let dial = dial.map(|(place, port)| (place.clone(), toml::Value::Integer((*port).into())));
+        let settings = [
+            ("enabled", toml::Value::Boolean(true)),
+            ("profile", MAIL.into()),
+            ("ports", toml::Value::Array(listed.collect())),
+            ("dial", toml::Value::Table(dial.collect())),
+        ];
+        settings
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect()
     }
 
     /// Through our own client and real http-01, like anybody's.
@@ -182,6 +207,15 @@ Stop with Ctrl-C; everything is kept in {}.",
 
 /// What CAA records call the authority of every `vidimus dev`.
 const CAA_IDENTITY: &str = "dev.vidimus.test";
+
+/// The profile of orders that name mail services.
+const MAIL: &str = "mail";
+
+fn mail_port(text: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("{text:?} is no place and port as in imaps:993=1993");
+    let (place, port) = text.split_once('=').ok_or_else(wrong)?;
+    Ok((place.to_owned(), port.parse().map_err(|_| wrong())?))
+}
 
 const LOOPBACK: &[&str] = &["127.0.0.0/8", "::1/128"];
 

@@ -60,6 +60,12 @@ pub const EXTENSIONS: &[Extension] = &[
             Ok(())
         },
     },
+    // Never on by itself: SRV-IDs are for private authorities and those of a sector.
+    Extension {
+        name: "email-tls",
+        on: |_| false,
+        register: email_tls,
+    },
     Extension {
         name: "ip",
         on: |_| true,
@@ -175,6 +181,55 @@ fn ari(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
 
 const SOONEST: Duration = Duration::from_secs(60);
 const LATEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn email_tls(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
+    let settings: config::EmailTls = context.settings()?;
+    if !context.profiles.contains_key(&settings.profile) {
+        return Err(format!(
+            "profile: there is no profile {:?}; make one, [profile.{}], for certificates of mail services",
+            settings.profile, settings.profile
+        ));
+    }
+    let ports = email_tls::server::Ports::new(&settings.ports, settings.relay, &settings.dial)?;
+    let greets_as = match settings.greets_as {
+        None => mail_name(context.external_url),
+        Some(name) if is_mail_name(&name) => name,
+        Some(name) => {
+            return Err(format!(
+                "greets_as: {name:?} is no host name and no address in brackets (RFC 5321 §4.1.1.1)"
+            ));
+        }
+    };
+    let settings = email_tls::server::Settings {
+        profile: settings.profile,
+        ports,
+        drafted: settings.drafted,
+        srv_by_domain: settings.srv_by_domain,
+        domain_by_service: settings.domain_by_service,
+        greets_as,
+    };
+    email_tls::server::register(&mut added.registry, context.network.clone(), settings);
+    Ok(())
+}
+
+/// The host of a URL, as a mail server wants to hear it.
+fn mail_name(url: &str) -> String {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    if let Some(end) = authority.find(']') {
+        return format!("[IPv6:{}]", authority[..end].trim_start_matches('['));
+    }
+    let host = authority.split(':').next().unwrap_or_default();
+    match host.parse::<std::net::Ipv4Addr>() {
+        Ok(address) => format!("[{address}]"),
+        Err(_) => host.to_owned(),
+    }
+}
+
+fn is_mail_name(name: &str) -> bool {
+    let octet = |octet: u8| octet.is_ascii_alphanumeric() || b"-.:[]".contains(&octet);
+    !name.is_empty() && name.len() <= 255 && name.bytes().all(octet)
+}
 
 fn profiles(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
     context.without_settings()?;

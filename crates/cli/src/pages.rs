@@ -49,7 +49,7 @@ fn identifiers() -> Result<String, String> {
         external_url: "https://ca.example",
         network: Arc::new(network),
         caa_identities: &["ca.example".to_owned()],
-        profiles: &BTreeMap::new(),
+        profiles: &BTreeMap::from([("mail".to_owned(), String::new())]),
         account_url: Arc::new(|_| String::new()),
         order_lifetime: std::time::Duration::ZERO,
     };

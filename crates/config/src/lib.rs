@@ -11,7 +11,7 @@ mod settings;
 use std::{collections::BTreeMap, path::Path};
 
 pub use duration::Span;
-pub use extensions::Ari;
+pub use extensions::{Ari, EmailTls};
 pub use page::page;
 use serde::{Deserialize, Serialize};
 pub use settings::{

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{Admin, Ari, Config, Database};
+use crate::{Admin, Ari, Config, Database, EmailTls};
 
 /// Markdown, for `docs/operating/configuration.md`.
 pub fn page() -> String {
@@ -73,6 +73,7 @@ fn default_of(section: &str, key: &str) -> Option<String> {
     );
     let extension = match section {
         "Ari" => toml::Table::try_from(Ari::default()).ok(),
+        "EmailTls" => toml::Table::try_from(EmailTls::default()).ok(),
         _ => None,
     };
     if let Some(table) = extension {
@@ -109,7 +110,7 @@ mod tests {
     #[test]
     fn every_key_is_documented() {
         let sections = all_sections();
-        assert_eq!(sections.len(), 9);
+        assert_eq!(sections.len(), 10);
         for section in sections {
             assert!(section.about.starts_with("`["), "{}", section.name);
             for (key, text) in section.keys {

@@ -35,6 +35,11 @@ impl Attempt {
         self.observations.push(observation);
     }
 
+    /// Takes over what another attempt, made beside this one, has seen.
+    pub fn absorb(&mut self, other: Self) {
+        self.observations.extend(other.observations);
+    }
+
     pub fn conclude(self, outcome: Result<(), Failure>) -> Report {
         let evidence = Evidence {
             method: self.method.to_owned(),

@@ -47,14 +47,7 @@ impl Network {
         late: ProblemType,
         attempt: impl Future<Output = Result<(), Failure>>,
     ) -> Result<(), Failure> {
-        let limit = self.timeouts.attempt;
-        match timeout(limit, attempt).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Failure::passing(
-                late,
-                format!("The validation was not finished after {}.", seconds(limit)),
-            )),
-        }
+        within(self.timeouts.attempt, late, attempt).await
     }
 
     /// Connects to the target. The address that was judged is the address that is dialled, so an answer of the DNS
@@ -63,7 +56,7 @@ impl Network {
         let candidates = match target {
             Target::Host(host) => self.resolve(host, attempt).await?,
             Target::Address(address) => vec![*address],
-            Target::None => {
+            Target::Service { .. } | Target::None => {
                 return Err(Failure::lasting(
                     ProblemType::RejectedIdentifier,
                     "The identifier has no place on the network.",
@@ -119,6 +112,21 @@ impl Network {
             return Err(Failure::lasting(ProblemType::Connection, detail));
         }
         Ok(permitted)
+    }
+}
+
+/// As [`Network::in_time`], with a limit of the caller's.
+pub async fn within<T>(
+    limit: Duration,
+    late: ProblemType,
+    attempt: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    match timeout(limit, attempt).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Failure::passing(
+            late,
+            format!("The validation was not finished after {}.", seconds(limit)),
+        )),
     }
 }
 

@@ -31,7 +31,7 @@ use crate::{
     Timeouts,
     dial::Network,
     policy::{AddressPolicy, PortPolicy},
-    resolver::{Addresses, Answer, DnsFailure, Resolver},
+    resolver::{Addresses, Answer, DnsFailure, Resolver, ServiceHost},
 };
 
 /// A resolver that answers from a table; a name that is not there does not exist.
@@ -114,6 +114,10 @@ impl Resolver for Dns {
     }
 
     fn caa<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<Vec<u8>>> {
+        Box::pin(std::future::ready(self.answer(name, None)))
+    }
+
+    fn srv<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<ServiceHost>> {
         Box::pin(std::future::ready(self.answer(name, None)))
     }
 }

@@ -19,7 +19,7 @@ pub mod issue_value;
 pub mod policy;
 pub mod resolver;
 mod tls_alpn01;
-mod unverified;
+pub mod unverified;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 

@@ -22,6 +22,35 @@ pub trait Resolver: Send + Sync {
 
     /// CAA, each record's data as it came: flags, tag length, tag, value (RFC 8659 §4.1).
     fn caa<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<Vec<u8>>>;
+
+    /// SRV (RFC 2782).
+    fn srv<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<ServiceHost>>;
+}
+
+/// Where a service of a domain runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceHost {
+    pub priority: u16,
+    pub weight: u16,
+    pub port: u16,
+    /// Without the trailing dot; empty where the domain says that it has no such service.
+    pub host: String,
+}
+
+impl fmt::Display for ServiceHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            priority,
+            weight,
+            port,
+            host,
+        } = self;
+        write!(
+            f,
+            "{priority} {weight} {port} {}.",
+            excerpt::plain(host.as_bytes(), MAX_NAME)
+        )
+    }
 }
 
 #[derive(Clone, Debug)]

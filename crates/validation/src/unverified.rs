@@ -1,5 +1,5 @@
-//! TLS for redirects to https. The name's owner has yet to get a certificate, so none is asked to be valid
-//! (RFC 8555 §8.3 rests on the DNS and the network alone).
+//! TLS to servers that have yet to get a certificate: those that redirects lead to, and mail services. So none is asked to
+//! be valid (RFC 8555 §8.3 rests on the DNS and the network alone).
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-pub(crate) fn config() -> ClientConfig {
+/// TLS 1.2 or 1.3 with any certificate; `alpn` is what is offered, or nothing.
+pub fn config(alpn: &[&[u8]]) -> ClientConfig {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -21,7 +22,7 @@ pub(crate) fn config() -> ClientConfig {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate { provider }))
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
     config.resumption = Resumption::disabled();
     config
 }

@@ -126,7 +126,7 @@ struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// `None` for what CAA says nothing about: addresses (RFC 8738 §4.3), and names that are not in the DNS.
     fn of(proven: &'a Proven<'a>) -> Option<Self> {
-        let Target::Host(domain) = proven.name.target() else {
+        let (Target::Host(domain) | Target::Service { domain, .. }) = proven.name.target() else {
             return None;
         };
         let scope = match proven.name.is_wildcard() {

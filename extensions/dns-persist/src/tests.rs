@@ -7,7 +7,7 @@ use jose::Thumbprint;
 use validation::{
     Timeouts,
     policy::{AddressPolicy, PortPolicy},
-    resolver::{Addresses, Answer, DnsFailure, Resolver},
+    resolver::{Addresses, Answer, DnsFailure, Resolver, ServiceHost},
 };
 
 use super::*;
@@ -192,6 +192,10 @@ impl Resolver for Table {
 
     fn caa<'a>(&'a self, _name: &'a str) -> BoxFuture<'a, Answer<Vec<u8>>> {
         unreachable!("no CAA is asked for")
+    }
+
+    fn srv<'a>(&'a self, _name: &'a str) -> BoxFuture<'a, Answer<ServiceHost>> {
+        unreachable!("no SRV is asked for")
     }
 }
 

@@ -17,6 +17,7 @@ pub fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("dns_answer", text::dns_answers()),
         ("http_answer", text::http_answers()),
         ("jws", messages()),
+        ("mail_replies", text::mail_replies()),
         ("names", [text::names(), der::names()].concat()),
         ("objects", text::objects()),
         ("ocsp", der::questions()),

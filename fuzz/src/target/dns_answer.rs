@@ -18,6 +18,7 @@ pub fn dns_answer(data: &[u8]) {
     });
     keep("A", block_on(offline::v4(data, NAME)), ToString::to_string);
     keep("AAAA", block_on(offline::v6(data, NAME)), ToString::to_string);
+    keep("SRV", block_on(offline::srv(data, NAME)), ToString::to_string);
     if offline::is_answer(data, NAME) {
         assert!(data.len() >= 12, "a message has a header");
     }

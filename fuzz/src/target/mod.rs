@@ -8,6 +8,7 @@ mod csr;
 mod dns_answer;
 mod http_answer;
 mod jws;
+mod mail_replies;
 mod names;
 mod objects;
 mod ocsp;
@@ -15,7 +16,8 @@ mod onion;
 
 pub use self::{
     caa::caa, certificate::certificate, chain::chain, crl::crl, csr::csr, dns_answer::dns_answer,
-    http_answer::http_answer, jws::jws, names::names, objects::objects, ocsp::ocsp, onion::onion,
+    http_answer::http_answer, jws::jws, mail_replies::mail_replies, names::names, objects::objects, ocsp::ocsp,
+    onion::onion,
 };
 
 /// A reader and its invariants.
@@ -41,6 +43,7 @@ pub const ALL: &[Target] = &[
     target("dns_answer", dns_answer, 2),
     target("http_answer", http_answer, 2),
     target("jws", jws, 1),
+    target("mail_replies", mail_replies, 2),
     target("names", names, 4),
     target("objects", objects, 2),
     target("ocsp", ocsp, 2),

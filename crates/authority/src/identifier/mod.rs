@@ -76,6 +76,8 @@ pub enum Target {
     Host(String),
     /// An address, dialled as it is.
     Address(IpAddr),
+    /// A service of a domain, by its name without the underscore; where it runs is the DNS's to say.
+    Service { service: String, domain: String },
     /// Nothing on the network.
     None,
 }

@@ -71,6 +71,21 @@ pub enum Observation {
         sha256: String,
         says: Vec<String>,
     },
+    /// A session with a mail server, as far as it came.
+    Mail {
+        service: String,
+        port: u16,
+        address: SocketAddr,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tls_version: Option<String>,
+        /// SHA-256 of the end-entity certificate, hex.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        certificate: Option<String>,
+        /// SHA-256 of every line that the server sent, hex.
+        transcript: String,
+        /// The values that stood where a proof stands.
+        found: Vec<String>,
+    },
     /// Something that failed in a way no other variant tells.
     Failed {
         what: String,

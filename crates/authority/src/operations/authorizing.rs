@@ -2,13 +2,13 @@
 
 use std::{cmp::Reverse, iter, sync::Arc};
 
-use acme::{AuthorizationStatus, Identifier, Problem, RequestedIdentifier};
+use acme::{AuthorizationStatus, Identifier, Problem, ProblemType, RequestedIdentifier};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Authority, later, validate::as_ordered};
 use crate::{
-    Failure, Registry,
+    Failure, Refusal, Registry,
     identifier::Name,
     model::{Account, Authorization, AuthorizationId, AuthorizationState, Challenge},
     ports::{IdKind, Wider},
@@ -118,6 +118,7 @@ impl Authority {
         account: &Account,
         names: &[Name],
         elsewhere: &[Elsewhere],
+        profile: &str,
     ) -> Result<Chosen, Failure> {
         let mut offered = Vec::new();
         let mut chosen: Vec<(usize, Arc<Authorization>)> = Vec::with_capacity(names.len());
@@ -136,15 +137,15 @@ impl Authority {
             };
             let counted = match counted {
                 Some(shared) => Some(shared),
-                None => self.reusable(account, name, ways).await?,
+                None => self.reusable(account, name, ways, profile).await?,
             };
             let authorization = match counted {
                 Some(counted) => counted,
                 None => {
                     let id = AuthorizationId(self.store.reserve(IdKind::Authorization, 1).await?.start);
                     let fresh = match &ways.wider {
-                        Some(wider) => self.offer_wider(account, wider, id),
-                        None => self.offer(account, name, id),
+                        Some(wider) => self.offer_wider(account, wider, profile, id),
+                        None => self.offer(account, name, profile, id),
                     };
                     offered.push(fresh.clone());
                     Arc::new(fresh)
@@ -169,11 +170,12 @@ impl Authority {
         account: &Account,
         name: &Name,
         ways: &Elsewhere,
+        profile: &str,
     ) -> Result<Option<Arc<Authorization>>, Failure> {
         let others = ways.others.iter().filter(|other| *other != name.base());
         for identifier in iter::once(name.base()).chain(others) {
             let counts = |candidate: &Authorization| self.counts(candidate, name, ways);
-            if let Some(found) = self.proved_before(account, identifier, counts).await? {
+            if let Some(found) = self.proved_before(account, identifier, profile, counts).await? {
                 return Ok(Some(found));
             }
         }
@@ -186,13 +188,14 @@ impl Authority {
         account: &Account,
         name: &Name,
         wider: Option<&AdmittedWider>,
+        profile: &str,
     ) -> Result<Option<Arc<Authorization>>, Failure> {
         match wider {
-            None => self.reusable(account, name, &Elsewhere::default()).await,
+            None => self.reusable(account, name, &Elsewhere::default(), profile).await,
             Some(wider) => {
                 let as_wide =
                     |candidate: &Authorization| is_for(candidate, &wider.name) && candidate.members == wider.members;
-                self.proved_before(account, wider.name.base(), as_wide).await
+                self.proved_before(account, wider.name.base(), profile, as_wide).await
             }
         }
     }
@@ -202,6 +205,7 @@ impl Authority {
         &self,
         account: &Account,
         identifier: &Identifier,
+        profile: &str,
         counts: impl Fn(&Authorization) -> bool,
     ) -> Result<Option<Arc<Authorization>>, Failure> {
         if self.policy.reuse_authorizations.is_zero() {
@@ -215,11 +219,11 @@ impl Authority {
         Ok(candidates.into_iter().find(|candidate| {
             candidate.status(now) == AuthorizationStatus::Valid
                 && counts(candidate)
-                && self.still_counts(candidate, now)
+                && self.still_counts(candidate, profile, now)
         }))
     }
 
-    fn still_counts(&self, candidate: &Authorization, now: Timestamp) -> bool {
+    fn still_counts(&self, candidate: &Authorization, profile: &str, now: Timestamp) -> bool {
         let (Some((method, validated)), Ok(name)) = (candidate.proof(), self.registry.admit(&as_ordered(candidate)))
         else {
             return false;
@@ -227,13 +231,33 @@ impl Authority {
         later(validated, self.policy.reuse_authorizations) > now
             && self
                 .registry
-                .methods_for(&name)
+                .methods_in(profile, &name)
                 .any(|offered| offered.name() == method && offered.reusable())
     }
 
-    /// A pending authorization with one challenge of every method that suits the name.
-    pub(super) fn offer(&self, account: &Account, name: &Name, id: AuthorizationId) -> Authorization {
-        let challenges = self.registry.methods_for(name).map(|method| Challenge {
+    /// A name that some method proves, but none in orders of this profile, is of no use in one.
+    pub(super) fn require_methods<'a>(
+        &self,
+        profile: &str,
+        names: impl Iterator<Item = &'a Name>,
+    ) -> Result<(), Refusal> {
+        let without = names.filter(|name| self.registry.methods_in(profile, name).next().is_none());
+        let problems: Vec<_> = without
+            .map(|name| {
+                let identifier = name.identifier();
+                let detail = format!("control of {identifier} is not proved in orders of the profile {profile:?}");
+                Problem::new(ProblemType::RejectedIdentifier, detail).about(identifier.clone())
+            })
+            .collect();
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Refusal::Identifiers(problems)),
+        }
+    }
+
+    /// A pending authorization with one challenge of every method that suits the name and the profile.
+    pub(super) fn offer(&self, account: &Account, name: &Name, profile: &str, id: AuthorizationId) -> Authorization {
+        let challenges = self.registry.methods_in(profile, name).map(|method| Challenge {
             method: method.name().to_owned(),
             token: if method.has_token() {
                 self.token()
@@ -254,10 +278,16 @@ impl Authority {
         }
     }
 
-    pub(super) fn offer_wider(&self, account: &Account, wider: &AdmittedWider, id: AuthorizationId) -> Authorization {
+    pub(super) fn offer_wider(
+        &self,
+        account: &Account,
+        wider: &AdmittedWider,
+        profile: &str,
+        id: AuthorizationId,
+    ) -> Authorization {
         Authorization {
             members: wider.members.clone(),
-            ..self.offer(account, &wider.name, id)
+            ..self.offer(account, &wider.name, profile, id)
         }
     }
 

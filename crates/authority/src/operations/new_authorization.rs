@@ -28,14 +28,18 @@ impl Authority {
             return Err(refused(problem).into());
         }
         let wider = self.registry.wider_ahead(&name, requested).map_err(refused)?;
-        if let Some(valid) = self.reusable_ahead(account, &name, wider.as_ref()).await? {
+        // What is proved ahead is for orders that name no profile.
+        let profile = &self.policy.default_profile;
+        let to_prove = wider.as_ref().map_or(&name, |wider| &wider.name);
+        self.require_methods(profile, std::iter::once(to_prove))?;
+        if let Some(valid) = self.reusable_ahead(account, &name, wider.as_ref(), profile).await? {
             return Ok(valid);
         }
         loop {
             let id = AuthorizationId(self.store.reserve(IdKind::Authorization, 1).await?.start);
             let offered = match &wider {
-                Some(wider) => self.offer_wider(account, wider, id),
-                None => self.offer(account, &name, id),
+                Some(wider) => self.offer_wider(account, wider, profile, id),
+                None => self.offer(account, &name, profile, id),
             };
             if self.store.commit(Change::CreateAuthorization(offered.clone())).await? == Committed::Done {
                 return Ok(Arc::new(offered));

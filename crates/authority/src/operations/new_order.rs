@@ -28,6 +28,8 @@ impl Authority {
             self.require_agreement(&account)?;
             let id = OrderId(self.store.reserve(IdKind::Order, 1).await?.start);
             let taken = self.take_members(id, &account, &names, &request).await?;
+            let to_prove = names.iter().zip(&elsewhere).map(|(name, ways)| ways.to_prove(name));
+            self.require_methods(&taken.profile, to_prove)?;
             if !is_counted {
                 self.limit_order(&account, &names, &elsewhere, &taken).await?;
                 is_counted = true;
@@ -36,7 +38,9 @@ impl Authority {
             let Chosen {
                 authorizations,
                 offered,
-            } = self.choose_authorizations(&account, &names, &elsewhere).await?;
+            } = self
+                .choose_authorizations(&account, &names, &elsewhere, &taken.profile)
+                .await?;
             let now = self.now();
             let mut order = Order {
                 id,

@@ -17,6 +17,11 @@ pub trait ValidationMethod: Send + Sync {
     /// Whether a challenge of this type is offered for the name.
     fn offered_for(&self, name: &Name) -> bool;
 
+    /// Whether it is offered, for a name it can prove, in orders of this profile.
+    fn serves(&self, _name: &Name, _profile: &str) -> bool {
+        true
+    }
+
     /// Whether its challenges have a token (RFC 8555 §8.1).
     fn has_token(&self) -> bool {
         true

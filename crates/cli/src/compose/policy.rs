@@ -69,5 +69,10 @@ fn blocked_keys(file: &Path) -> Result<HashSet<[u8; 32]>, String> {
 
 /// The domain under a public suffix, which is one holder's.
 pub fn registered_domain(name: &str) -> Option<String> {
-    psl::domain_str(name.trim_start_matches("*.")).map(str::to_owned)
+    // An SRV-ID has its service before the domain (RFC 4985 §2).
+    let domain = match name.strip_prefix('_').and_then(|rest| rest.split_once('.')) {
+        Some((_, domain)) => domain,
+        None => name.trim_start_matches("*."),
+    };
+    psl::domain_str(domain).map(str::to_owned)
 }

@@ -39,6 +39,10 @@ impl ValidationMethod for Disturbed {
         self.method.offered_for(name)
     }
 
+    fn serves(&self, name: &Name, profile: &str) -> bool {
+        self.method.serves(name, profile)
+    }
+
     fn has_token(&self) -> bool {
         self.method.has_token()
     }

@@ -26,13 +26,13 @@ use domain::{
         anchor::TrustAnchors,
         context::{ValidationContext, ValidationState},
     },
-    rdata::{A, Aaaa, Cname, Dname, Txt},
+    rdata::{A, Aaaa, Cname, Dname, Srv, Txt},
 };
 
 use self::recursor::{Outcome, Query, Recursor};
 use crate::{
     excerpt,
-    resolver::{Addresses, Answer, DnsFailure, Reason, Resolver},
+    resolver::{Addresses, Answer, DnsFailure, Reason, Resolver, ServiceHost},
 };
 
 pub use resolv_conf::system_resolvers;
@@ -191,6 +191,14 @@ impl Resolver for DnsClient {
             }
         })
     }
+
+    fn srv<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<ServiceHost>> {
+        Box::pin(async move {
+            let validators = self.validators();
+            let [reply] = self.ask(name, [Rtype::SRV], &validators).await;
+            self.follow(name, reply, &validators).await
+        })
+    }
 }
 
 type Validators = Vec<Option<ValidationContext<Recursor>>>;
@@ -346,6 +354,28 @@ impl FromRecord for CaaData {
     fn read(record: &ParsedRecord<'_, Vec<u8>>) -> Result<Option<Self>, ParseError> {
         let record = record.to_record::<UnknownRecordData<_>>()?;
         Ok(record.map(|record| Self(record.data().data().to_vec())))
+    }
+}
+
+impl FromRecord for ServiceHost {
+    const TYPE: Rtype = Rtype::SRV;
+
+    fn read(record: &ParsedRecord<'_, Vec<u8>>) -> Result<Option<Self>, ParseError> {
+        let record = record.to_record::<Srv<_>>()?;
+        Ok(record.map(|record| {
+            let srv = record.data();
+            Self {
+                priority: srv.priority(),
+                weight: srv.weight(),
+                port: srv.port(),
+                host: srv
+                    .target()
+                    .to_string()
+                    .to_ascii_lowercase()
+                    .trim_end_matches('.')
+                    .to_owned(),
+            }
+        }))
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use domain::base::{Message, Name, Rtype};
 
 use super::{CaaData, FromRecord, Query, judge, read};
-use crate::resolver::DnsFailure;
+use crate::resolver::{DnsFailure, ServiceHost};
 
 /// What one message says about a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub async fn v6(message: &[u8], name: &str) -> Said<Ipv6Addr> {
 }
 
 pub async fn txt(message: &[u8], name: &str) -> Said<Vec<u8>> {
+    said(message, name).await
+}
+
+pub async fn srv(message: &[u8], name: &str) -> Said<ServiceHost> {
     said(message, name).await
 }
 

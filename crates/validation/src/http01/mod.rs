@@ -45,7 +45,7 @@ impl Http01 {
     /// One that names the port it dials in place of 80, if `names_port`. A web server for port 80 does not expect that;
     /// the proxies of some test suites go by it.
     pub fn naming_port(network: Arc<Network>, names_port: bool) -> Self {
-        let tls = TlsConnector::from(Arc::new(unverified::config()));
+        let tls = TlsConnector::from(Arc::new(unverified::config(&[b"http/1.1"])));
         Self {
             way: Arc::new(Way {
                 names_port: names_port && network.ports.http != 80,
@@ -66,7 +66,7 @@ impl ValidationMethod for Http01 {
         match name.target() {
             Target::Host(_) => !name.is_wildcard(),
             Target::Address(_) => true,
-            Target::None => false,
+            Target::Service { .. } | Target::None => false,
         }
     }
 

@@ -13,7 +13,7 @@ use authority::{
     ports::{BoxFuture, PreIssuance, PreIssuanceCheck, Proven},
 };
 use jiff::Timestamp;
-use validation::resolver::{Addresses, Answer, DnsFailure, Resolver};
+use validation::resolver::{Addresses, Answer, DnsFailure, Resolver, ServiceHost};
 
 use crate::{CaaCheck, Patience};
 
@@ -65,6 +65,10 @@ impl Resolver for Dns {
 
     fn txt<'a>(&'a self, _name: &'a str) -> BoxFuture<'a, Answer<Vec<u8>>> {
         unreachable!("CAA asks for no text")
+    }
+
+    fn srv<'a>(&'a self, _name: &'a str) -> BoxFuture<'a, Answer<ServiceHost>> {
+        unreachable!("CAA asks for no service")
     }
 
     fn caa<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<Vec<u8>>> {

@@ -34,6 +34,26 @@ pub fn onion() -> Vec<Vec<u8>> {
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
 
+/// Sessions up to TLS, after an octet for the service.
+pub fn mail_replies() -> Vec<Vec<u8>> {
+    let word = "acme-mail-01=evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
+    let texts = [
+        format!(
+            "\0220-mx.example ESMTP\r\n220 {word}\r\n250-mx.example hello\r\n250-SIZE 10240000\r\n250 STARTTLS\r\n220 go\r\n"
+        ),
+        "\x01421 4.7.0 too many\r\n".to_owned(),
+        format!(
+            "\x03* OK [CAPABILITY IMAP4rev1 STARTTLS ACME={word}] ready\r\n* CAPABILITY IMAP4rev1 STARTTLS\r\na OK\r\nb OK go\r\n"
+        ),
+        "\x03* OK {12}\r\nhello, world\r\n".to_owned(),
+        format!("\x05+OK {word} ready\r\n+OK\r\nTOP\r\nSTLS\r\n..\r\n.\r\n+OK go\r\n"),
+        "\x05-ERR [SYS/TEMP] later\r\n".to_owned(),
+        format!("\x07220 {word}\r\n250-mx.example\r\n250-STARTTLS\r\n250 ACME-MAIL-01 x\r\n220 go\r\n250 more\r\n"),
+        "\x08\"IMPLEMENTATION\" \"x\"\r\n\"STARTTLS\"\r\nOK \"ready\"\r\nOK\r\n".to_owned(),
+    ];
+    texts.map(String::into_bytes).into()
+}
+
 pub fn names() -> Vec<Vec<u8>> {
     let texts = [
         "www.example.org",
