@@ -1,9 +1,10 @@
 //! Every extension, one entry each.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 
 use authority::{Registry, ports::AccountUrl};
 use caa::CaaCheck;
+use clap::Subcommand;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use server::{OpenResource, Page};
@@ -94,6 +95,21 @@ pub const EXTENSIONS: &[Extension] = &[
         },
     },
 ];
+
+/// What extensions add to the command line.
+#[derive(Subcommand)]
+pub enum ExtensionCommand {
+    Mail(email_tls::client::MailCommand),
+}
+
+impl ExtensionCommand {
+    pub async fn run(self) -> ExitCode {
+        let mut out = client::commands::Output::standard();
+        match self {
+            Self::Mail(command) => command.run(&mut out).await,
+        }
+    }
+}
 
 pub struct Extension {
     /// Its folder, and its table `[extensions.NAME]`.

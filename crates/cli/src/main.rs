@@ -3,7 +3,7 @@
 use std::{env, ffi::OsString, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
-use cli::{ca, config_command, dev, init, pages, pebble::Program, serve};
+use cli::{ca, config_command, dev, extensions, init, pages, pebble::Program, serve};
 
 /// A certificate authority, client and everything around them for ACME.
 #[derive(Parser)]
@@ -31,6 +31,8 @@ enum Command {
     Pages(pages::Pages),
     Cert(client::commands::CertCommand),
     Account(client::commands::AccountCommand),
+    #[command(flatten)]
+    Extension(extensions::ExtensionCommand),
     /// Serve an authority for one test run, with the command line and configuration of Pebble.
     #[command(disable_help_flag = true, disable_version_flag = true)]
     Pebble(Foreign),
@@ -82,6 +84,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Pages(pages) => pages.run(),
         Command::Cert(command) => return command.run(&mut client::commands::Output::standard()).await,
         Command::Account(command) => return command.run(&mut client::commands::Output::standard()).await,
+        Command::Extension(command) => return command.run().await,
         Command::Pebble(foreign) => return Program::Pebble.run(foreign.arguments).await,
         Command::PebbleChalltestsrv(foreign) => return Program::Challtestsrv.run(foreign.arguments).await,
     };

@@ -74,7 +74,8 @@ impl Authorization {
             return Err(self.failure(identifier, None));
         }
         let (solver, challenge) = self.choose(&identifier, solvers)?;
-        let proof = Proof::new(identifier.clone(), challenge.token, &self.account.thumbprint());
+        let thumbprint = self.account.thumbprint();
+        let proof = Proof::new(identifier.clone(), challenge.token, &thumbprint).with_members(challenge.members);
         let presented = solver.present(&proof).await?;
         let response = json(&solver.response(&proof));
         progress(&Event::Presented {
@@ -115,9 +116,9 @@ impl Authorization {
     ) -> Result<(Arc<dyn Solver>, TokenChallenge), Error> {
         let usable = solvers.iter().filter(|solver| solver.can_prove(identifier));
         for solver in usable {
-            let offered = self.challenges().iter().filter_map(Challenge::known);
-            if let Some((_, challenge)) = offered.into_iter().find(|(method, _)| *method == solver.method()) {
-                return Ok((Arc::clone(solver), challenge.clone()));
+            let mut offered = self.challenges().iter();
+            if let Some(challenge) = offered.find_map(|challenge| challenge.of_method(solver.method())) {
+                return Ok((Arc::clone(solver), challenge));
             }
         }
         let offered: Vec<String> = self.challenges().iter().map(Challenge::to_string).collect();
@@ -133,7 +134,7 @@ impl Authorization {
             }
             Identifier::Wildcard(_) => "A wildcard can only be proven by dns-01: give --dns-hook.",
             Identifier::Ip(_) => "An address can only be proven by http-01 or tls-alpn-01.",
-            Identifier::Dns(_) => "Give a solver for one of the methods that the CA offers.",
+            Identifier::Srv(_) | Identifier::Dns(_) => "Give a solver for one of the methods that the CA offers.",
         };
         let failure = Failure {
             identifier: identifier.clone(),
@@ -177,10 +178,11 @@ impl Authorization {
 
     fn failure(&self, identifier: Identifier, solver: Option<&dyn Solver>) -> Error {
         let method = solver.map(Solver::method);
-        let known = self.challenges().iter().filter_map(Challenge::known);
-        let problem: Option<Problem> = known
-            .filter(|(kind, _)| method.is_none_or(|method| method == *kind))
-            .find_map(|(_, challenge)| challenge.error.clone());
+        let known = self.challenges().iter().filter_map(|challenge| match method {
+            Some(method) => challenge.of_method(method),
+            None => challenge.known().map(|(_, challenge)| challenge.clone()),
+        });
+        let problem: Option<Problem> = known.into_iter().find_map(|challenge| challenge.error);
         let hint = solver.map(|solver| solver.hint(&identifier)).unwrap_or_default();
         let what = format!("the authorization is {}", format!("{:?}", self.status()).to_lowercase());
         Error::Unproven(vec![Failure {

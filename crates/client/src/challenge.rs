@@ -5,23 +5,21 @@ use std::fmt;
 use acme::{ChallengeStatus, KeyAuthorization, Problem};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jose::Thumbprint;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::{identifier::Identifier, printable::printable, wire};
 
 /// A validation method that this client can solve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Method {
-    #[serde(rename = "http-01")]
     Http01,
-    #[serde(rename = "dns-01")]
     Dns01,
-    #[serde(rename = "tls-alpn-01")]
     TlsAlpn01,
-    #[serde(rename = "onion-csr-01")]
     OnionCsr01,
+    /// One that a solver from elsewhere knows, by its registered or private name.
+    Other(&'static str),
 }
 
 impl Method {
@@ -33,11 +31,13 @@ impl Method {
             Self::Dns01 => "dns-01",
             Self::TlsAlpn01 => "tls-alpn-01",
             Self::OnionCsr01 => "onion-csr-01",
+            Self::Other(name) => name,
         }
     }
 
     /// RFC 8555 §8.3, RFC 8737 §3: a wildcard is proven by DNS alone; RFC 8738 §7: an address never is. RFC 9799 §3: a
-    /// hidden service is never proven by DNS, and its wildcard by its key alone.
+    /// hidden service is never proven by DNS, and its wildcard by its key alone. A service of a domain is proven where DNS
+    /// has it; of other methods their solvers know.
     pub fn can_prove(self, identifier: &Identifier) -> bool {
         match identifier {
             Identifier::Wildcard(base) if is_onion(base) => self == Self::OnionCsr01,
@@ -45,7 +45,8 @@ impl Method {
             _ if self == Self::OnionCsr01 => false,
             Identifier::Dns(_) => true,
             Identifier::Wildcard(_) => self == Self::Dns01,
-            Identifier::Ip(_) => self != Self::Dns01,
+            Identifier::Ip(_) => matches!(self, Self::Http01 | Self::TlsAlpn01),
+            Identifier::Srv(_) => self == Self::Dns01,
         }
     }
 }
@@ -58,6 +59,12 @@ pub(crate) fn is_onion(name: &str) -> bool {
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Method {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -84,6 +91,8 @@ pub struct TokenChallenge {
     pub status: ChallengeStatus,
     pub token: Token,
     pub error: Option<Problem>,
+    /// What its type adds.
+    pub members: Map<String, Value>,
 }
 
 impl Challenge {
@@ -96,13 +105,51 @@ impl Challenge {
                 raw,
             };
         };
-        let Some(challenge) = wire::challenge(raw.clone()) else {
-            return Self::Unknown {
-                kind,
-                why: "it is not a challenge object",
-                raw,
-            };
+        let challenge = match TokenChallenge::read(method, raw.clone()) {
+            Ok(challenge) => challenge,
+            Err(why) => return Self::Unknown { kind, why, raw },
         };
+        match method {
+            Method::Http01 => Self::Http01(challenge),
+            Method::Dns01 => Self::Dns01(challenge),
+            Method::TlsAlpn01 => Self::TlsAlpn01(challenge),
+            Method::OnionCsr01 => Self::OnionCsr01(challenge),
+            Method::Other(_) => Self::Unknown {
+                kind,
+                why: "this client does not know it",
+                raw,
+            },
+        }
+    }
+
+    /// What a solver of this method needs, if this is a challenge for it.
+    pub fn of_method(&self, method: Method) -> Option<TokenChallenge> {
+        match (self, method) {
+            (Self::Unknown { kind, raw, .. }, Method::Other(name)) if kind == name => {
+                TokenChallenge::read(method, raw.clone()).ok()
+            }
+            _ => self
+                .known()
+                .filter(|(known, _)| *known == method)
+                .map(|(_, challenge)| challenge.clone()),
+        }
+    }
+
+    /// The method and what it needs, unless it is unknown.
+    pub fn known(&self) -> Option<(Method, &TokenChallenge)> {
+        match self {
+            Self::Http01(challenge) => Some((Method::Http01, challenge)),
+            Self::Dns01(challenge) => Some((Method::Dns01, challenge)),
+            Self::TlsAlpn01(challenge) => Some((Method::TlsAlpn01, challenge)),
+            Self::OnionCsr01(challenge) => Some((Method::OnionCsr01, challenge)),
+            Self::Unknown { .. } => None,
+        }
+    }
+}
+
+impl TokenChallenge {
+    fn read(method: Method, raw: Value) -> Result<Self, &'static str> {
+        let challenge = wire::challenge(raw).ok_or("it is not a challenge object")?;
         let (token, why) = match method {
             Method::OnionCsr01 => {
                 let nonce = challenge.members.get("nonce").and_then(Value::as_str);
@@ -116,32 +163,13 @@ impl Challenge {
                 "its token is missing or has characters outside of base64url",
             ),
         };
-        let Some(token) = token else {
-            return Self::Unknown { kind, why, raw };
-        };
-        let challenge = TokenChallenge {
+        Ok(Self {
             url: challenge.url,
             status: challenge.status,
-            token,
+            token: token.ok_or(why)?,
             error: challenge.error,
-        };
-        match method {
-            Method::Http01 => Self::Http01(challenge),
-            Method::Dns01 => Self::Dns01(challenge),
-            Method::TlsAlpn01 => Self::TlsAlpn01(challenge),
-            Method::OnionCsr01 => Self::OnionCsr01(challenge),
-        }
-    }
-
-    /// The method and what it needs, unless it is unknown.
-    pub fn known(&self) -> Option<(Method, &TokenChallenge)> {
-        match self {
-            Self::Http01(challenge) => Some((Method::Http01, challenge)),
-            Self::Dns01(challenge) => Some((Method::Dns01, challenge)),
-            Self::TlsAlpn01(challenge) => Some((Method::TlsAlpn01, challenge)),
-            Self::OnionCsr01(challenge) => Some((Method::OnionCsr01, challenge)),
-            Self::Unknown { .. } => None,
-        }
+            members: challenge.members,
+        })
     }
 }
 
@@ -189,6 +217,8 @@ pub struct Proof {
     pub identifier: Identifier,
     pub token: Token,
     pub key_authorization: KeyAuthorization,
+    /// What the challenge's type adds; a text of the server's.
+    pub members: Map<String, Value>,
 }
 
 impl Proof {
@@ -198,7 +228,13 @@ impl Proof {
             identifier,
             token,
             key_authorization,
+            members: Map::new(),
         }
+    }
+
+    #[must_use]
+    pub fn with_members(self, members: Map<String, Value>) -> Self {
+        Self { members, ..self }
     }
 }
 

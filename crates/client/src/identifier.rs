@@ -1,4 +1,4 @@
-//! The names a certificate is for (RFC 8555 §9.7.7, RFC 8738 §3).
+//! The names a certificate is for (RFC 8555 §9.7.7, RFC 8738 §3, RFC 4985 §2).
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -6,7 +6,7 @@ use idna::AsciiDenyList;
 use pkix::name::GeneralName;
 use serde::{Deserialize, Serialize};
 
-/// One name, as a person writes it: a host, a wildcard or an address.
+/// One name, as a person writes it: a host, a wildcard, an address or a service of a domain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
@@ -16,6 +16,8 @@ pub enum Identifier {
     /// What follows `*.`
     Wildcard(String),
     Ip(IpAddr),
+    /// `_service.domain` (RFC 4985 §2), as an order of type `srv` has it.
+    Srv(String),
 }
 
 impl Identifier {
@@ -25,6 +27,10 @@ impl Identifier {
             Self::Dns(name) => acme::Identifier::dns(name),
             Self::Wildcard(base) => acme::Identifier::dns(format!("*.{base}")),
             Self::Ip(address) => acme::Identifier::ip(address.to_string()),
+            Self::Srv(name) => acme::Identifier {
+                kind: "srv".to_owned(),
+                value: name.clone(),
+            },
         }
     }
 
@@ -34,8 +40,13 @@ impl Identifier {
                 .value
                 .parse()
                 .ok()
-                .filter(|parsed| !matches!(parsed, Self::Ip(_))),
+                .filter(|parsed| matches!(parsed, Self::Dns(_) | Self::Wildcard(_))),
             "ip" => identifier.value.parse().ok().map(Self::Ip),
+            "srv" => identifier
+                .value
+                .parse()
+                .ok()
+                .filter(|parsed| matches!(parsed, Self::Srv(_))),
             _ => None,
         }
     }
@@ -44,7 +55,7 @@ impl Identifier {
     pub fn is_proven_by(&self, identifier: &acme::Identifier, wildcard: bool) -> bool {
         match (self, Self::from_wire(identifier)) {
             (Self::Wildcard(base), Some(Self::Dns(name))) => wildcard && *base == name,
-            (Self::Dns(_) | Self::Ip(_), Some(other)) => !wildcard && *self == other,
+            (Self::Dns(_) | Self::Ip(_) | Self::Srv(_), Some(other)) => !wildcard && *self == other,
             _ => false,
         }
     }
@@ -54,14 +65,22 @@ impl Identifier {
             Self::Dns(name) => GeneralName::Dns(name.clone()),
             Self::Wildcard(base) => GeneralName::Dns(format!("*.{base}")),
             Self::Ip(address) => GeneralName::Ip(*address),
+            Self::Srv(name) => GeneralName::srv(name).expect("invariant: a name that was parsed is ASCII"),
         }
     }
 
     pub fn read_general_name(name: &GeneralName) -> Option<Self> {
         match name {
-            GeneralName::Dns(text) => text.parse().ok().filter(|parsed| !matches!(parsed, Self::Ip(_))),
+            GeneralName::Dns(text) => text
+                .parse()
+                .ok()
+                .filter(|parsed| matches!(parsed, Self::Dns(_) | Self::Wildcard(_))),
             GeneralName::Ip(address) => Some(Self::Ip(*address)),
-            _ => None,
+            other => other
+                .as_srv()?
+                .parse()
+                .ok()
+                .filter(|parsed| matches!(parsed, Self::Srv(_))),
         }
     }
 
@@ -69,6 +88,9 @@ impl Identifier {
     pub fn server_name(&self) -> String {
         match self {
             Self::Dns(name) | Self::Wildcard(name) => name.clone(),
+            Self::Srv(name) => name
+                .split_once('.')
+                .map_or_else(String::new, |(_, domain)| domain.to_owned()),
             Self::Ip(IpAddr::V4(address)) => {
                 let [a, b, c, d] = address.octets();
                 format!("{d}.{c}.{b}.{a}.in-addr.arpa")
@@ -86,7 +108,7 @@ impl Identifier {
     /// Where dns-01 puts its record, with the final dot of an absolute name (RFC 8555 §8.4).
     pub fn challenge_record(&self) -> Option<String> {
         match self {
-            Self::Dns(name) | Self::Wildcard(name) => Some(format!("_acme-challenge.{name}.")),
+            Self::Dns(name) | Self::Wildcard(name) | Self::Srv(name) => Some(format!("_acme-challenge.{name}.")),
             Self::Ip(_) => None,
         }
     }
@@ -103,14 +125,28 @@ impl FromStr for Identifier {
         if let Ok(address) = literal.parse() {
             return Ok(Self::Ip(address));
         }
-        match text.strip_prefix("*.") {
-            Some(base) => host(base).map(Self::Wildcard),
-            None => host(text).map(Self::Dns),
+        match (text.strip_prefix("*."), text.strip_prefix('_')) {
+            (Some(base), _) => host(base).map(Self::Wildcard),
+            (None, Some(service)) => srv(service).map(Self::Srv),
+            (None, None) => host(text).map(Self::Dns),
         }
         .map_err(|why| IdentifierError {
             text: text.to_owned(),
             why,
         })
+    }
+}
+
+/// What follows the underscore of `_service.domain`: the service by its registered name (RFC 6335 §5.1), the domain as any.
+fn srv(text: &str) -> Result<String, &'static str> {
+    let (service, domain) = text.split_once('.').ok_or("a service name is followed by a domain")?;
+    let is_service = (1..=15).contains(&service.len())
+        && service.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !service.starts_with('-')
+        && !service.ends_with('-');
+    match is_service {
+        true => Ok(format!("_{}.{}", service.to_ascii_lowercase(), host(domain)?)),
+        false => Err("the service is no registered name: 1 to 15 letters, digits and hyphens"),
     }
 }
 
@@ -148,7 +184,7 @@ impl From<Identifier> for String {
 impl fmt::Display for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dns(name) => f.write_str(name),
+            Self::Dns(name) | Self::Srv(name) => f.write_str(name),
             Self::Wildcard(base) => write!(f, "*.{base}"),
             Self::Ip(address) => write!(f, "{address}"),
         }
@@ -157,7 +193,7 @@ impl fmt::Display for Identifier {
 
 /// Why a text is no name for a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a host name, a wildcard or an address: {why}")]
+#[error("{text:?} is not a host name, a wildcard, an address or a service of a domain: {why}")]
 pub struct IdentifierError {
     text: String,
     why: &'static str,
@@ -209,6 +245,33 @@ mod tests {
     fn an_address_goes_out_as_type_ip() {
         let identifier: Identifier = "2001:DB8::0001".parse().unwrap();
         assert_eq!(identifier.to_wire(), acme::Identifier::ip("2001:db8::1"));
+    }
+
+    // 4985-2-1, etls-p-9
+    #[test]
+    fn a_service_of_a_domain_has_no_label_for_its_protocol() {
+        assert_eq!(shown("_IMAPS.Example.org"), "_imaps.example.org");
+        let srv: Identifier = "_imaps.bücher.example".parse().unwrap();
+        assert_eq!(srv.to_wire().kind, "srv");
+        assert_eq!(srv.to_general_name().as_srv(), Some("_imaps.xn--bcher-kva.example"));
+        assert_eq!(Identifier::read_general_name(&srv.to_general_name()), Some(srv));
+        for text in [
+            "_imaps",
+            "_imaps._tcp.example.org",
+            "_.example.org",
+            "__imaps.example.org",
+            "_i map.example.org",
+        ] {
+            assert!(text.parse::<Identifier>().is_err(), "{text}");
+        }
+        let of_type = |kind: &str, value: &str| {
+            Identifier::from_wire(&acme::Identifier {
+                kind: kind.to_owned(),
+                value: value.to_owned(),
+            })
+        };
+        assert_eq!(of_type("dns", "_imaps.example.org"), None);
+        assert_eq!(of_type("srv", "imaps.example.org"), None);
     }
 
     // 8738-6-1

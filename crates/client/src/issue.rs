@@ -43,6 +43,12 @@ pub struct Request {
     pub wanted: Wanted,
     /// Tried in this sequence for each name.
     pub solvers: Vec<SolverSettings>,
+    /// Tried before those: of methods from elsewhere, set up by who asks.
+    pub other_solvers: Vec<Arc<dyn Solver>>,
+    /// A key that was made before, for a certificate whose key others were told in advance (RFC 7671 §8.1).
+    pub key: Option<Arc<KeyPair>>,
+    /// The command that is to renew it, if not `cert renew`.
+    pub command: Option<String>,
     pub account_key_type: KeyType,
     pub registration: Registration,
     pub preferred_chain: Option<String>,
@@ -88,6 +94,9 @@ impl Request {
             name: None,
             wanted,
             solvers,
+            other_solvers: Vec::new(),
+            key: None,
+            command: None,
             account_key_type: KeyType::default(),
             registration: Registration::default(),
             preferred_chain: None,
@@ -118,6 +127,7 @@ impl Request {
         request.preferred_chain = settings.preferred_chain.clone();
         request.profile = settings.profile.clone();
         request.ancestors = settings.ancestors.clone();
+        request.command = settings.command.clone();
         request.transport.allow_http = settings.allow_http;
         request.transport.trust = settings.ca_bundle.clone().map_or(Trust::Platform, Trust::Bundle);
         request
@@ -142,8 +152,8 @@ pub struct Issued {
 
 /// Orders, proves, fetches and installs. Dropping the future takes all proofs away.
 pub async fn issue(request: Request) -> Result<Issued, Error> {
-    let wanted = Prepared::new(&request.wanted)?;
-    every_name_has_a_solver(&wanted.identifiers, &request.solvers)?;
+    let wanted = Prepared::new(&request)?;
+    every_name_has_a_solver(&wanted.identifiers, &request)?;
     request.ancestors.check(&wanted.identifiers)?;
     let store = Store::open(&request.dir)?;
     let name = request
@@ -161,7 +171,7 @@ pub async fn issue(request: Request) -> Result<Issued, Error> {
     let ledger = store.ledger(&name);
     tidy_up(&ledger, &request.progress).await;
     // Before anything is ordered: a port in use or a folder that is not there is better known now.
-    let mut solvers: Vec<Arc<dyn Solver>> = Vec::new();
+    let mut solvers = request.other_solvers.clone();
     for settings in &request.solvers {
         solvers.push(settings.start(Some(&ledger)).await?);
     }
@@ -279,13 +289,17 @@ struct Prepared {
 }
 
 enum PreparedKey {
-    Make { key_type: KeyType, reuse: bool },
+    Make {
+        key_type: KeyType,
+        reuse: bool,
+        given: Option<Arc<KeyPair>>,
+    },
     Elsewhere(Csr),
 }
 
 impl Prepared {
-    fn new(wanted: &Wanted) -> Result<Self, Error> {
-        let (mut identifiers, key) = match wanted {
+    fn new(request: &Request) -> Result<Self, Error> {
+        let (mut identifiers, key) = match &request.wanted {
             Wanted::Names {
                 identifiers,
                 key_type,
@@ -295,6 +309,7 @@ impl Prepared {
                 PreparedKey::Make {
                     key_type: *key_type,
                     reuse: *reuse_key,
+                    given: request.key.clone(),
                 },
             ),
             Wanted::Csr(path) => {
@@ -321,13 +336,14 @@ impl Prepared {
         store: &Store,
         name: &CertificateName,
     ) -> Result<(Option<KeyPair>, Csr), Error> {
-        let (key_type, reuse) = match &self.key {
+        let (key_type, reuse, given) = match &self.key {
             PreparedKey::Elsewhere(csr) => return Ok((None, csr.clone())),
-            PreparedKey::Make { key_type, reuse } => (*key_type, *reuse),
+            PreparedKey::Make { key_type, reuse, given } => (*key_type, *reuse, given),
         };
-        let key = match reuse {
-            true => store.key(name)?,
-            false => None,
+        let key = match given {
+            Some(given) => Some(again(given)?),
+            None if reuse => store.key(name)?,
+            None => None,
         };
         let key = match key {
             Some(key) => key,
@@ -352,8 +368,12 @@ impl Prepared {
         let left = store.ahead(name, server)?;
         let fits = |left: &Ahead| match &self.key {
             PreparedKey::Elsewhere(csr) => left.csr().der() == csr.der(),
-            PreparedKey::Make { key_type, .. } => {
-                left.key().is_some_and(|key| key_type.is_of(key)) && left.csr().identifiers() == identifiers
+            PreparedKey::Make { key_type, given, .. } => {
+                let is_key = |key: &KeyPair| match given {
+                    Some(given) => given.public_key() == key.public_key(),
+                    None => key_type.is_of(key),
+                };
+                left.key().is_some_and(is_key) && left.csr().identifiers() == identifiers
             }
         };
         match left.filter(fits) {
@@ -366,24 +386,33 @@ impl Prepared {
     }
 }
 
+fn again(key: &KeyPair) -> Result<KeyPair, Error> {
+    KeyPair::from_pkcs8_der(&key.to_pkcs8_der())
+        .map_err(|error| Error::Input(format!("the key that was made before cannot be used: {error}")))
+}
+
 /// Known before the CA is bothered.
-fn every_name_has_a_solver(identifiers: &[Identifier], solvers: &[SolverSettings]) -> Result<(), Error> {
-    let methods: Vec<Method> = solvers.iter().map(SolverSettings::method).collect();
-    if methods.is_empty() {
+fn every_name_has_a_solver(identifiers: &[Identifier], request: &Request) -> Result<(), Error> {
+    let methods: Vec<Method> = request.solvers.iter().map(SolverSettings::method).collect();
+    let others = &request.other_solvers;
+    if methods.is_empty() && others.is_empty() {
         return Err(Error::Input(
             "no way to prove names is given: --standalone, --tls-alpn, --webroot, --dns-hook or --onion".to_owned(),
         ));
     }
-    match identifiers
-        .iter()
-        .find(|identifier| !methods.iter().any(|method| method.can_prove(identifier)))
-    {
+    match identifiers.iter().find(|identifier| {
+        !methods.iter().any(|method| method.can_prove(identifier))
+            && !others.iter().any(|solver| solver.can_prove(identifier))
+    }) {
         None => Ok(()),
         Some(onion @ (Identifier::Dns(name) | Identifier::Wildcard(name))) if is_onion(name) => Err(Error::Input(
             format!("{onion} is a hidden service's: give --onion with the service's folder"),
         )),
         Some(wildcard @ Identifier::Wildcard(_)) => Err(Error::Input(format!(
             "{wildcard} can only be proven by dns-01: give --dns-hook"
+        ))),
+        Some(service @ Identifier::Srv(_)) => Err(Error::Input(format!(
+            "{service} can only be proven by dns-01: give --dns-hook"
         ))),
         Some(other) => Err(Error::Input(format!(
             "{other} cannot be proven by {}: give --standalone, --tls-alpn or --webroot",
@@ -597,6 +626,7 @@ fn settings(request: &Request, identifiers: &[Identifier]) -> Settings {
         profile: request.profile.clone(),
         ancestors: request.ancestors.clone(),
         solvers: request.solvers.iter().map(SolverSettings::absolute).collect(),
+        command: request.command.clone(),
     }
 }
 

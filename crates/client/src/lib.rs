@@ -52,6 +52,7 @@ pub use error::{Error, Failure, Refusal};
 pub use identifier::{Identifier, IdentifierError};
 pub use issue::{Issued, Request, Wanted, issue};
 pub use order::{Order, OrderOptions, Validity};
+pub use printable::printable;
 pub use progress::{Event, Progress, silent};
 pub use renew::{Renewal, Renewed, renew};
 pub use renewal::{Heard, RenewalPlan, RenewalState, Suggestion, renewal_id};

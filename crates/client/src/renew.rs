@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use pkix::key::KeyPair;
 
 use crate::{
     ari,
@@ -13,6 +14,7 @@ use crate::{
     progress::{Progress, silent},
     renewal::{RenewalPlan, renewal_id},
     retry::RetryPolicy,
+    solver::Solver,
     store::{CertificateName, Store, StoreError},
     transport::Transport,
 };
@@ -22,6 +24,12 @@ use crate::{
 pub struct Renewal {
     /// Also what is not due, and at once after a failure.
     pub force: bool,
+    /// On behalf of this command; what another renews is left to it.
+    pub command: Option<String>,
+    /// Of methods from elsewhere, tried before those that are remembered.
+    pub other_solvers: Vec<Arc<dyn Solver>>,
+    /// A key that was made before.
+    pub key: Option<Arc<KeyPair>>,
     /// Only says what would be done; nothing is written.
     pub dry_run: bool,
     pub lock_wait: Duration,
@@ -34,6 +42,9 @@ impl Default for Renewal {
     fn default() -> Self {
         Self {
             force: false,
+            command: None,
+            other_solvers: Vec::new(),
+            key: None,
             dry_run: false,
             lock_wait: Duration::from_secs(60),
             policy: RetryPolicy::default(),
@@ -56,6 +67,8 @@ pub enum Renewed {
     Due(RenewalPlan),
     /// It came here in some other way, and how to order it again is not known.
     NotOurs,
+    /// Another command renews it: `vidimus mail renew`, say.
+    By(String),
     Renewed(Box<Issued>),
 }
 
@@ -63,12 +76,18 @@ pub enum Renewed {
 pub async fn renew(store: &Store, name: &CertificateName, renewal: &Renewal) -> Result<Renewed, Error> {
     let stored = store.stored(name)?;
     let stored = stored.ok_or_else(|| StoreError::NoCertificate(name.to_string()))?;
+    let command = stored.settings.as_ref().and_then(|settings| settings.command.clone());
+    if let Some(command) = command.filter(|_| renewal.command.is_none()) {
+        return Ok(Renewed::By(command));
+    }
     let request = stored.settings.as_ref().map(|settings| {
         let mut request = Request::again(name.clone(), settings, store.root());
         request.lock_wait = renewal.lock_wait;
         request.policy = renewal.policy.clone();
         request.clock = Arc::clone(&renewal.clock);
         request.progress = Arc::clone(&renewal.progress);
+        request.other_solvers = renewal.other_solvers.clone();
+        request.key = renewal.key.clone();
         request.replaces = renewal_id(&stored.leaf);
         request
     });

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 
 use super::{Output, account, issue, list, renew, revoke, show};
 use crate::{
+    account::Registration,
+    binding::ExternalAccount,
     clock::SystemClock,
     contact::Contact,
     csr::KeyType,
@@ -15,6 +17,7 @@ use crate::{
     error::Error,
     identifier::Identifier,
     retry::RetryPolicy,
+    solver::SolverSettings,
     store::{CertificateName, Store},
     transport::{Transport, TransportSettings},
     trust::Trust,
@@ -85,48 +88,48 @@ impl AccountCommand {
 
 /// Where things are kept, and how results are printed.
 #[derive(Clone, Debug, Args)]
-pub(super) struct PlaceArgs {
+pub struct PlaceArgs {
     /// The folder for keys and certificates [default: ~/.vidimus]
     #[arg(long, env = "VIDIMUS_DIR", value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
-    pub(super) json: bool,
+    pub json: bool,
 }
 
 impl PlaceArgs {
-    pub(super) fn dir(&self) -> Result<PathBuf, Error> {
+    pub fn dir(&self) -> Result<PathBuf, Error> {
         let dir = self.dir.clone().or_else(Store::default_root);
         dir.ok_or_else(|| Error::Input("no home folder is known: give --dir".to_owned()))
     }
 
-    pub(super) fn store(&self) -> Result<Store, Error> {
+    pub fn store(&self) -> Result<Store, Error> {
         Ok(Store::open(self.dir()?)?)
     }
 }
 
 /// Which CA, and how to know it.
 #[derive(Clone, Debug, Args)]
-pub(super) struct ServerArgs {
+pub struct ServerArgs {
     /// The URL of the CA's directory
     #[arg(long, env = "VIDIMUS_SERVER", value_name = "URL")]
-    pub(super) server: String,
+    pub server: String,
     #[command(flatten)]
-    pub(super) trust: TrustArgs,
+    pub trust: TrustArgs,
 }
 
 #[derive(Clone, Debug, Args)]
-pub(super) struct TrustArgs {
+pub struct TrustArgs {
     /// Trust these certificates for the CA's API, and no others
     #[arg(long, env = "VIDIMUS_CA_BUNDLE", value_name = "FILE")]
-    pub(super) ca_bundle: Option<PathBuf>,
+    pub ca_bundle: Option<PathBuf>,
     /// Speak unencrypted HTTP with the CA, for tests
     #[arg(long, hide = true)]
-    pub(super) allow_http: bool,
+    pub allow_http: bool,
 }
 
 impl TrustArgs {
-    pub(super) fn transport(&self) -> TransportSettings {
+    pub fn transport(&self) -> TransportSettings {
         TransportSettings {
             trust: self.ca_bundle.clone().map_or(Trust::Platform, Trust::Bundle),
             allow_http: self.allow_http,
@@ -134,7 +137,7 @@ impl TrustArgs {
         }
     }
 
-    pub(super) fn directory(&self, server: &str) -> Result<Directory, Error> {
+    pub fn directory(&self, server: &str) -> Result<Directory, Error> {
         let transport = Transport::new(self.transport())?;
         Ok(Directory::new(
             server,
@@ -142,6 +145,75 @@ impl TrustArgs {
             RetryPolicy::default(),
             Arc::new(SystemClock),
         ))
+    }
+}
+
+/// How names are proven.
+#[derive(Clone, Debug, Args)]
+pub struct SolverArgs {
+    /// Prove names by http-01, listening here (80, 0.0.0.0:80, [::]:80)
+    #[arg(long, value_name = "ADDR", help_heading = "Proving names")]
+    pub standalone: Option<String>,
+    /// Prove names by tls-alpn-01, listening here
+    #[arg(long, value_name = "ADDR", help_heading = "Proving names")]
+    pub tls_alpn: Option<String>,
+    /// Prove names by http-01, with files below this web server's root
+    #[arg(long, value_name = "DIR", help_heading = "Proving names")]
+    pub webroot: Option<PathBuf>,
+    /// Prove names by dns-01: runs CMD present|cleanup FQDN VALUE
+    #[arg(long, value_name = "CMD", help_heading = "Proving names")]
+    pub dns_hook: Option<String>,
+}
+
+impl SolverArgs {
+    /// In the sequence in which they are tried.
+    pub fn settings(self) -> Vec<SolverSettings> {
+        let solvers = [
+            self.standalone.map(SolverSettings::Standalone),
+            self.tls_alpn.map(SolverSettings::TlsAlpn),
+            self.webroot.map(SolverSettings::Webroot),
+            self.dns_hook.map(SolverSettings::DnsHook),
+        ];
+        solvers.into_iter().flatten().collect()
+    }
+}
+
+/// What a new account says of itself.
+#[derive(Clone, Debug, Args)]
+pub struct RegistrationArgs {
+    /// Agree to the CA's terms of service
+    #[arg(long, help_heading = "Account")]
+    agree_tos: bool,
+    /// How the CA may reach you: mailto:you@example.org; may be repeated
+    #[arg(long, value_name = "URL", help_heading = "Account")]
+    contact: Vec<Contact>,
+    /// The kind of account key: ec256, ec384, rsa2048, ed25519
+    #[arg(long, default_value_t, value_name = "TYPE", help_heading = "Account")]
+    pub account_key_type: KeyType,
+    /// The key id that the CA gave you for an external account
+    #[arg(long, value_name = "ID", help_heading = "Account", requires = "eab_hmac_key_file")]
+    eab_kid: Option<String>,
+    /// A file with the MAC key of the external account, in base64url
+    #[arg(long, value_name = "FILE", help_heading = "Account", requires = "eab_kid")]
+    eab_hmac_key_file: Option<PathBuf>,
+}
+
+impl RegistrationArgs {
+    pub fn registration(self) -> Result<Registration, Error> {
+        let external_account = match (self.eab_kid, self.eab_hmac_key_file) {
+            (Some(key_id), Some(path)) => {
+                let mac_key = std::fs::read_to_string(&path);
+                let mac_key =
+                    mac_key.map_err(|error| Error::Input(format!("cannot read {}: {error}", path.display())))?;
+                Some(ExternalAccount::new(key_id, &mac_key).map_err(|what| Error::Input(what.to_owned()))?)
+            }
+            _ => None,
+        };
+        Ok(Registration {
+            contacts: self.contact,
+            terms_of_service_agreed: self.agree_tos,
+            external_account,
+        })
     }
 }
 
@@ -158,18 +230,8 @@ pub(super) struct IssueArgs {
     #[command(flatten)]
     pub(super) place: PlaceArgs,
 
-    /// Prove names by http-01, listening here (80, 0.0.0.0:80, [::]:80)
-    #[arg(long, value_name = "ADDR", help_heading = "Proving names")]
-    pub(super) standalone: Option<String>,
-    /// Prove names by tls-alpn-01, listening here
-    #[arg(long, value_name = "ADDR", help_heading = "Proving names")]
-    pub(super) tls_alpn: Option<String>,
-    /// Prove names by http-01, with files below this web server's root
-    #[arg(long, value_name = "DIR", help_heading = "Proving names")]
-    pub(super) webroot: Option<PathBuf>,
-    /// Prove names by dns-01: runs CMD present|cleanup FQDN VALUE
-    #[arg(long, value_name = "CMD", help_heading = "Proving names")]
-    pub(super) dns_hook: Option<String>,
+    #[command(flatten)]
+    pub(super) solvers: SolverArgs,
     /// Prove .onion names by onion-csr-01, with the key in this HiddenServiceDir; may be repeated. A public CA's logs make
     /// the service's address public
     #[arg(long, value_name = "DIR", help_heading = "Proving names")]
@@ -210,21 +272,8 @@ pub(super) struct IssueArgs {
     #[arg(long, help_heading = "Certificate")]
     pub(super) skip_rejected: bool,
 
-    /// Agree to the CA's terms of service
-    #[arg(long, help_heading = "Account")]
-    pub(super) agree_tos: bool,
-    /// How the CA may reach you: mailto:you@example.org; may be repeated
-    #[arg(long, value_name = "URL", help_heading = "Account")]
-    pub(super) contact: Vec<Contact>,
-    /// The kind of account key: ec256, ec384, rsa2048, ed25519
-    #[arg(long, default_value_t, value_name = "TYPE", help_heading = "Account")]
-    pub(super) account_key_type: KeyType,
-    /// The key id that the CA gave you for an external account
-    #[arg(long, value_name = "ID", help_heading = "Account", requires = "eab_hmac_key_file")]
-    pub(super) eab_kid: Option<String>,
-    /// A file with the MAC key of the external account, in base64url
-    #[arg(long, value_name = "FILE", help_heading = "Account", requires = "eab_kid")]
-    pub(super) eab_hmac_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) registration: RegistrationArgs,
 
     /// Wait so long for another process at work on the same certificate
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
@@ -314,7 +363,7 @@ pub(super) struct AccountKeyArgs {
     pub(super) account_key_type: KeyType,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .map(Duration::from_secs)
         .map_err(|_| format!("{text:?} is not a number of seconds"))

@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Output, args::IssueArgs, until_interrupted};
 use crate::{
-    account::Registration,
     ancestor::Ancestors,
-    binding::ExternalAccount,
     error::Error,
     issue::{Issued, Request, Wanted, issue},
     order::Validity,
@@ -39,36 +37,18 @@ fn request(args: IssueArgs, out: &Output) -> Result<Request, Error> {
             reuse_key: args.reuse_key,
         },
     };
-    let solvers = [
-        args.standalone.map(SolverSettings::Standalone),
-        args.tls_alpn.map(SolverSettings::TlsAlpn),
-        args.webroot.map(SolverSettings::Webroot),
-        args.dns_hook.map(SolverSettings::DnsHook),
-    ];
     let onion_caa = args.onion_caa;
     let services = args.onion.into_iter().map(|service| SolverSettings::Onion {
         service,
         caa: onion_caa.clone(),
     });
-    let solvers = solvers.into_iter().flatten().chain(services).collect();
-    let external_account = match (args.eab_kid, args.eab_hmac_key_file) {
-        (Some(key_id), Some(path)) => {
-            let mac_key = std::fs::read_to_string(&path);
-            let mac_key = mac_key.map_err(|error| Error::Input(format!("cannot read {}: {error}", path.display())))?;
-            Some(ExternalAccount::new(key_id, &mac_key).map_err(|what| Error::Input(what.to_owned()))?)
-        }
-        _ => None,
-    };
+    let solvers = args.solvers.settings().into_iter().chain(services).collect();
     let dir = args.place.dir()?;
     let mut request = Request::new(args.server.server, dir, wanted, solvers);
     request.transport = args.server.trust.transport();
     request.name = args.certificate_name;
-    request.account_key_type = args.account_key_type;
-    request.registration = Registration {
-        contacts: args.contact,
-        terms_of_service_agreed: args.agree_tos,
-        external_account,
-    };
+    request.account_key_type = args.registration.account_key_type;
+    request.registration = args.registration.registration()?;
     request.preferred_chain = args.preferred_chain;
     request.profile = args.profile;
     request.ancestors = Ancestors::new(args.ancestor);
@@ -97,7 +77,7 @@ fn report(issued: &Issued, as_json: bool, out: &Output) {
     out.note("renew it with `vidimus cert renew`, from a timer");
 }
 
-pub(super) fn issued_json(issued: &Issued) -> Value {
+pub fn issued_json(issued: &Issued) -> Value {
     let mut value = super::show::certificate_json(&issued.name, issued.chain.leaf(), &issued.files, &issued.plan);
     value["server"] = json!(issued.server);
     value["account"] = json!(issued.account_url);

@@ -1,4 +1,5 @@
 //! `vidimus cert` and `vidimus account`. The binary mounts [`CertCommand`] and [`AccountCommand`]; each verb is a file.
+//! Commands of extensions take their places, servers and solvers from here.
 
 mod account;
 mod args;
@@ -9,8 +10,10 @@ mod renew;
 mod revoke;
 mod show;
 
-pub use args::{AccountCommand, CertCommand};
+pub use args::{AccountCommand, CertCommand, PlaceArgs, RegistrationArgs, ServerArgs, SolverArgs, TrustArgs, seconds};
+pub use issue::issued_json;
 pub use output::Output;
+pub use renew::{line as renewal_line, outcome_json as renewal_json};
 
 use std::process::ExitCode;
 
@@ -25,7 +28,7 @@ fn exit_code(error: &Error) -> ExitCode {
 }
 
 /// Does the work, unless somebody says stop; then the work is dropped, and with it everything that was shown.
-async fn until_interrupted<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub async fn until_interrupted<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {

@@ -36,27 +36,27 @@ impl Output {
     }
 
     /// A line of the result.
-    pub(super) fn result(&self, line: &str) {
+    pub fn result(&self, line: &str) {
         write(&self.stdout, line);
     }
 
     /// The whole result for programs: one object on one line, its form named by `schema`.
-    pub(super) fn json(&self, member: &str, value: Value) {
+    pub fn json(&self, member: &str, value: Value) {
         write(&self.stdout, &json!({"schema": SCHEMA, member: value}).to_string());
     }
 
     /// A line for who waits.
-    pub(super) fn note(&self, line: &str) {
+    pub fn note(&self, line: &str) {
         write(&self.stderr, &printable(line));
     }
 
-    pub(super) fn progress(&self) -> Progress {
+    pub fn progress(&self) -> Progress {
         let stderr = Arc::clone(&self.stderr);
         Arc::new(move |event| write(&stderr, &printable(&event.to_string())))
     }
 
     /// Says what went wrong and what to do next, and gives the exit code for it.
-    pub(super) fn failed(&self, error: &Error, as_json: bool) -> ExitCode {
+    pub fn failed(&self, error: &Error, as_json: bool) -> ExitCode {
         if as_json {
             self.json("error", error_json(error));
         }

@@ -59,18 +59,19 @@ fn chosen(args: &RenewArgs) -> Result<(Store, Vec<CertificateName>), Error> {
     Ok((store, names))
 }
 
-fn line(name: &CertificateName, outcome: &Result<Renewed, Error>) -> String {
+pub fn line(name: &CertificateName, outcome: &Result<Renewed, Error>) -> String {
     match outcome {
         Ok(Renewed::NotDue(plan)) => format!("{name}  not due before {}", plan.due),
         Ok(Renewed::Due(plan)) => format!("{name}  due since {}", plan.due),
         Ok(Renewed::Resting { until, .. }) => format!("{name}  failed lately, not tried before {until}"),
         Ok(Renewed::NotOurs) => format!("{name}  due, but not ordered from here"),
+        Ok(Renewed::By(command)) => format!("{name}  left to `vidimus {command} renew`"),
         Ok(Renewed::Renewed(issued)) => format!("{name}  renewed until {}", issued.not_after()),
         Err(_) => format!("{name}  failed"),
     }
 }
 
-fn outcome_json(name: &CertificateName, outcome: &Result<Renewed, Error>) -> Value {
+pub fn outcome_json(name: &CertificateName, outcome: &Result<Renewed, Error>) -> Value {
     let planned = |outcome, plan: &RenewalPlan| json!({"name": name, "outcome": outcome, "renewal": plan.due, "notAfter": plan.not_after});
     match outcome {
         Ok(Renewed::NotDue(plan)) => planned("notDue", plan),
@@ -81,6 +82,7 @@ fn outcome_json(name: &CertificateName, outcome: &Result<Renewed, Error>) -> Val
             value
         }
         Ok(Renewed::NotOurs) => json!({"name": name, "outcome": "notOurs"}),
+        Ok(Renewed::By(command)) => json!({"name": name, "outcome": "left", "to": command}),
         Ok(Renewed::Renewed(issued)) => {
             json!({"name": name, "outcome": "renewed", "certificate": issued_json(issued)})
         }

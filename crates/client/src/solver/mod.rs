@@ -41,7 +41,7 @@ pub trait Solver: Send + Sync {
         self.method().can_prove(identifier)
     }
 
-    /// What is sent to the challenge (RFC 8555 §7.5.1), where the proof is not shown elsewhere.
+    /// What is sent to the challenge (RFC 8555 §7.5.1), where the proof is not shown elsewhere or the method wants more.
     fn response(&self, _proof: &Proof) -> Map<String, Value> {
         Map::new()
     }
@@ -153,6 +153,9 @@ pub enum SolverError {
     ServiceKey { path: PathBuf, source: ServiceKeyError },
     #[error("cannot make the certificate for tls-alpn-01: {0}")]
     Certificate(String),
+    /// Of a method from elsewhere.
+    #[error("{what}")]
+    Other { what: String, next: Option<String> },
 }
 
 impl SolverError {
@@ -170,6 +173,7 @@ impl SolverError {
             Self::Webroot { .. } | Self::File { .. } => "Check that the folder exists and belongs to you.",
             Self::HookStart { .. } => "Check that the file exists and may be executed.",
             Self::Hook { .. } | Self::HookTimedOut { .. } => "Run the hook by hand with the same arguments.",
+            Self::Other { next, .. } => return next.clone(),
             Self::Listen { .. } | Self::Certificate(_) => return None,
         };
         Some(step.to_owned())

@@ -42,6 +42,9 @@ pub struct Settings {
     #[serde(default, skip_serializing_if = "Ancestors::is_empty")]
     pub ancestors: Ancestors,
     pub solvers: Vec<SolverSettings>,
+    /// The command that renews it because it does more than `cert renew` can: `mail`, say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
 }
 
 /// Where the files of a certificate are. These paths stay; what they lead to changes all at once.

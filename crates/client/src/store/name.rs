@@ -15,7 +15,7 @@ impl CertificateName {
     /// The first name of a certificate names it: `www.example.org`, `_.example.org` for the wildcard, `2001-db8--1`.
     pub fn of(identifier: &Identifier) -> Self {
         Self(match identifier {
-            Identifier::Dns(name) => name.clone(),
+            Identifier::Dns(name) | Identifier::Srv(name) => name.clone(),
             Identifier::Wildcard(base) => format!("_.{base}"),
             // An address may begin with two colons.
             Identifier::Ip(address) => match address.to_string().replace(':', "-") {

@@ -7,7 +7,7 @@ use client::{
     solver::{Presented, SolverError},
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{bench::Bench, fake::Reply};
 
@@ -41,6 +41,72 @@ impl Solver for Counting {
     fn hint(&self, _: &Identifier) -> String {
         "look at port 80".to_owned()
     }
+}
+
+/// Of a method that the client does not know.
+struct Elsewhere;
+
+impl Solver for Elsewhere {
+    fn method(&self) -> Method {
+        Method::Other("mail-greeting-01")
+    }
+
+    fn can_prove(&self, identifier: &Identifier) -> bool {
+        matches!(identifier, Identifier::Dns(_) | Identifier::Srv(_))
+    }
+
+    fn response(&self, proof: &Proof) -> Map<String, Value> {
+        proof.members.clone()
+    }
+
+    fn present<'a>(&'a self, _: &'a Proof) -> BoxFuture<'a, Result<Presented, SolverError>> {
+        async move { Ok(Presented::new(|| Ok(()))) }.boxed()
+    }
+
+    fn hint(&self, _: &Identifier) -> String {
+        String::new()
+    }
+}
+
+// etls-p-8
+#[tokio::test]
+async fn a_method_from_elsewhere_gets_what_its_challenge_says_and_answers_with_more() {
+    let bench = Bench::new().await;
+    bench.fake.script(|seen, world| {
+        let index = seen.target.strip_prefix("/authz/0/")?.parse().unwrap();
+        let mut authorization = world.authorization(0, index);
+        authorization["challenges"][0]["type"] = json!("mail-greeting-01");
+        authorization["challenges"][0]["services"] = json!(["imaps"]);
+        Some(Reply::json(200, &authorization))
+    });
+    let mut request = bench.request(&["mail.alpha.test", "_imaps.alpha.test"]);
+    request.solvers = Vec::new();
+    request.other_solvers = vec![Arc::new(Elsewhere)];
+    request.command = Some("mail".to_owned());
+    let issued = client::issue(request).await.unwrap();
+    assert_eq!(issued.identifiers, names(&["mail.alpha.test", "_imaps.alpha.test"]));
+    let seen = bench.fake.seen();
+    let answered: Vec<_> = seen
+        .iter()
+        .filter(|seen| seen.target.starts_with("/challenge/"))
+        .collect();
+    assert_eq!(answered.len(), 2);
+    assert!(
+        answered
+            .iter()
+            .all(|seen| seen.json() == json!({"services": ["imaps"]}))
+    );
+    let ordered = seen.iter().find(|seen| seen.target == "/new-order").unwrap().json();
+    assert_eq!(
+        ordered["identifiers"][1],
+        json!({"type": "srv", "value": "_imaps.alpha.test"})
+    );
+    // What another command has ordered is left to it.
+    let store = client::store::Store::open(bench.path("store")).unwrap();
+    let renewed = client::renew(&store, &issued.name, &client::Renewal::default())
+        .await
+        .unwrap();
+    assert!(matches!(renewed, client::Renewed::By(command) if command == "mail"));
 }
 
 // 8555-7.5.1-1

@@ -1,0 +1,253 @@
+use std::sync::Arc;
+
+use client::{Csr, Identifier, KeyType, Method, Proof, Solver, SystemClock, Token};
+use pkix::csr::CertificateRequest;
+use serde_json::{Map, Value, json};
+
+use super::site::Site;
+use crate::{
+    client::{
+        daemon::{Daemon, WordsFile, most_words},
+        journal::Journal,
+        publish::Publisher,
+        session::look,
+        solver::MailSolver,
+    },
+    service::{Service, ServicePort},
+    value::{Bound, in_greeting},
+};
+
+const SERVICES: [Service; 4] = [Service::Submission, Service::Submissions, Service::Imap, Service::Imaps];
+
+fn publisher(site: &Site, daemons: Vec<Daemon>) -> Arc<Publisher> {
+    Arc::new(Publisher::new(
+        daemons,
+        Journal::of(site.root()),
+        "mail.alpha.test".to_owned(),
+        site.lookup(),
+        Arc::new(SystemClock),
+    ))
+}
+
+fn proof(name: &str, token: &str, services: &[ServicePort]) -> Proof {
+    let services: Vec<Value> = services
+        .iter()
+        .map(|at| json!({"service": at.service.name(), "port": at.port}))
+        .collect();
+    let members: Map<String, Value> = [("services".to_owned(), services.into())].into_iter().collect();
+    Proof::new(name.parse().unwrap(), Token::new(token).unwrap(), &[7; 32].into()).with_members(members)
+}
+
+fn all(site: &Site) -> Vec<ServicePort> {
+    site.ports.keys().map(|service| site.at(*service)).collect()
+}
+
+async fn greeting(site: &Site, service: Service) -> String {
+    let address = ([127, 0, 0, 1], site.ports[&service]).into();
+    look(address, service, "mail.alpha.test").await.unwrap().greeting
+}
+
+// etls-p-12
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_several_proofs_stand_side_by_side_and_go_with_the_last() {
+    let site = Site::with(&SERVICES).await;
+    let (main, dovecot) = (site.file("main.cf"), site.file("dovecot.conf"));
+    let publisher = publisher(&site, site.daemons());
+    let ordered: Vec<Identifier> = ["mail.alpha.test", "_imaps.alpha.test"]
+        .map(|name| name.parse().unwrap())
+        .into();
+    let solver = |bound| MailSolver::new(bound, Arc::clone(&publisher), SERVICES.into(), &ordered);
+    let (of_host, of_service) = (solver(Bound::MailGreeting), solver(Bound::MailSrv));
+    assert_eq!(of_host.method(), Method::Other("mail-greeting-01"));
+
+    let host_proof = proof("mail.alpha.test", "dG9rZW4x", &all(&site));
+    let service_proof = proof("_imaps.alpha.test", "dG9rZW4y", &[site.at(Service::Imaps)]);
+    let first = of_host.present(&host_proof).await.unwrap();
+    let second = of_service.present(&service_proof).await.unwrap();
+    let answer = Value::from(of_host.response(&host_proof));
+    assert_eq!(
+        answer,
+        json!({"services": ["submission", "submissions", "imap", "imaps"]})
+    );
+    assert_eq!(
+        Value::from(of_service.response(&service_proof)),
+        json!({"services": ["imaps"]})
+    );
+    for service in SERVICES {
+        let word = in_greeting(&Bound::MailGreeting.value(&host_proof.key_authorization, site.at(service)));
+        assert!(greeting(&site, service).await.contains(&word), "{service}");
+    }
+    let word = in_greeting(&Bound::MailSrv.value(&service_proof.key_authorization, site.at(Service::Imaps)));
+    assert!(greeting(&site, Service::Imaps).await.contains(&word));
+    // Beside what was there.
+    assert!(
+        greeting(&site, Service::Imaps)
+            .await
+            .contains("Dovecot ready. acme-mail-01=")
+    );
+    assert!(
+        greeting(&site, Service::Submission)
+            .await
+            .starts_with("mail.alpha.test ESMTP")
+    );
+    assert_eq!(Journal::of(site.root()).read().unwrap().len(), 2);
+
+    first.cleanup().await.unwrap();
+    assert!(greeting(&site, Service::Imaps).await.contains(&word));
+    drop(second);
+    assert_eq!((site.file("main.cf"), site.file("dovecot.conf")), (main, dovecot));
+    assert_eq!(site.file("main.live"), site.file("main.cf"));
+    assert!(Journal::of(site.root()).read().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_banner_of_the_administrators_own_comes_back_as_it_was() {
+    let site = Site::with(&[Service::Submission]).await;
+    let main = "myhostname = mail.alpha.test\nsmtpd_banner = $myhostname NO UCE   ESMTP\n";
+    std::fs::write(site.root().join("main.cf"), main).unwrap();
+    let publisher = publisher(&site, site.daemons());
+    let solver = MailSolver::new(Bound::MailGreeting, publisher, vec![Service::Submission], &[]);
+    let shown = solver
+        .present(&proof("mail.alpha.test", "dG9rZW4", &all(&site)))
+        .await
+        .unwrap();
+    assert!(
+        greeting(&site, Service::Submission)
+            .await
+            .starts_with("mail.alpha.test NO UCE   ESMTP acme-mail-01=")
+    );
+    shown.cleanup().await.unwrap();
+    assert_eq!(site.file("main.cf"), main);
+}
+
+// 8555-C-2
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_run_has_left_is_brought_back_by_the_next() {
+    let site = Site::with(&SERVICES).await;
+    let before = (site.file("main.cf"), site.file("dovecot.conf"));
+    let publisher = publisher(&site, site.daemons());
+    let solver = MailSolver::new(Bound::MailGreeting, publisher, SERVICES.into(), &[]);
+    let shown = solver
+        .present(&proof("mail.alpha.test", "dG9rZW4", &all(&site)))
+        .await
+        .unwrap();
+    // Killed: nothing of it is dropped.
+    std::mem::forget((shown, solver));
+    assert_ne!((site.file("main.cf"), site.file("dovecot.conf")), before);
+
+    let journal = Journal::of(site.root());
+    assert_eq!(journal.undo().unwrap(), 2);
+    assert_eq!((site.file("main.cf"), site.file("dovecot.conf")), before);
+    assert!(!greeting(&site, Service::Submission).await.contains("acme-mail-01="));
+    assert_eq!(journal.undo().unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_brought_back_stays_in_the_journal() {
+    let site = Site::with(&[Service::Submission]).await;
+    let daemons = site.daemons();
+    let change = daemons[0].before().unwrap();
+    change.show(&["acme-mail-01=x".to_owned()]).unwrap();
+    let journal = Journal::of(site.root());
+    journal.write(&[change]).unwrap();
+    let postfix = site.root().join("postfix");
+    std::fs::rename(&postfix, site.root().join("away")).unwrap();
+    assert!(journal.undo().is_err());
+    assert_eq!(journal.read().unwrap().len(), 1);
+    std::fs::rename(site.root().join("away"), &postfix).unwrap();
+    assert!(journal.read().unwrap().len() == 1 && journal.undo().is_ok());
+}
+
+#[tokio::test]
+async fn a_greeting_that_somebody_else_has_changed_since_is_left_alone() {
+    let site = Site::with(&[]).await;
+    let change = site.daemons()[0].before().unwrap();
+    change.show(&["acme-mail-01=x".to_owned()]).unwrap();
+    let theirs = "smtpd_banner = mine\n";
+    std::fs::write(site.root().join("main.cf"), theirs).unwrap();
+    change.undo().unwrap();
+    assert_eq!(site.file("main.cf"), theirs);
+}
+
+#[tokio::test]
+async fn services_that_cannot_be_answered_for_are_named() {
+    let site = Site::with(&[Service::Submission]).await;
+    let solver = MailSolver::new(
+        Bound::MailGreeting,
+        publisher(&site, site.daemons()),
+        vec![Service::Submission],
+        &[],
+    );
+    let elsewhere = ServicePort {
+        service: Service::Imaps,
+        port: 993,
+    };
+    let refused = solver
+        .present(&proof("mail.alpha.test", "dG9rZW4", &[elsewhere]))
+        .await
+        .unwrap_err();
+    let said = refused.to_string();
+    assert!(said.contains("imaps:993") && said.contains("submission"), "{said}");
+    assert!(!solver.can_prove(&"*.alpha.test".parse().unwrap()));
+    assert!(!solver.can_prove(&"192.0.2.1".parse().unwrap()));
+}
+
+/// A host is proven by any of its services, a service only by itself: where greetings are full, the host takes what is left.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_words_are_shown_than_a_reply_line_has_room_for() {
+    assert_eq!(most_words(), 6);
+    let services = [Service::Smtp, Service::Submission, Service::Submissions];
+    let site = Site::with(&services).await;
+    let words = site.root().join("words");
+    let publisher = publisher(&site, vec![Daemon::WordsFile(WordsFile { path: words.clone() })]);
+    let ordered: Vec<Identifier> = ["a", "b", "c", "d", "e"]
+        .map(|domain| format!("_submission.{domain}.test").parse().unwrap())
+        .into();
+    let solver = Arc::new(MailSolver::new(
+        Bound::MailGreeting,
+        Arc::clone(&publisher),
+        services.into(),
+        &ordered,
+    ));
+    let presenting = {
+        let (solver, proof) = (Arc::clone(&solver), proof("mail.alpha.test", "dG9rZW4", &all(&site)));
+        tokio::spawn(async move { solver.present(&proof).await.map(drop) })
+    };
+    // The scripted servers do not read that file, so the words are never seen in a greeting; what is written counts.
+    while std::fs::read_to_string(&words).unwrap_or_default().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(std::fs::read_to_string(&words).unwrap().lines().count(), 1);
+    presenting.abort();
+    let _ = presenting.await;
+    assert_eq!(std::fs::read_to_string(&words).unwrap(), "");
+}
+
+// etls-p-9, etls-p-11
+#[test]
+fn the_request_names_host_domain_and_services() {
+    let identifiers: Vec<Identifier> = [
+        "mail.alpha.test",
+        "alpha.test",
+        "_imaps.alpha.test",
+        "_submission.alpha.test",
+    ]
+    .map(|name| name.parse().unwrap())
+    .into();
+    let csr = Csr::new(&KeyType::Ec256.generate(), &identifiers).unwrap();
+    let request = CertificateRequest::parse(csr.der()).unwrap();
+    let names: Vec<String> = request
+        .subject_alternative_names()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "dns:mail.alpha.test",
+            "dns:alpha.test",
+            "srv:_imaps.alpha.test",
+            "srv:_submission.alpha.test"
+        ]
+    );
+}
