@@ -103,7 +103,7 @@ impl Desk {
                 Ok(only.expect("invariant: one was counted"))
             }
             None => Err(AdminError::Malformed(format!(
-                "name a \"directory\"; there are: {}",
+                "name a \"directory\" (--directory NAME); there are: {}",
                 self.directories.keys().cloned().collect::<Vec<_>>().join(", ")
             ))),
         }

@@ -7,7 +7,8 @@ use config::Config;
 
 #[derive(Subcommand)]
 pub enum ConfigCommand {
-    /// Say whether the file is right; if not, which key is wrong.
+    /// Say whether the file is right; if not, which key is wrong. Files that it names and the settings of extensions are
+    /// read when it is served.
     Check(File),
     /// Print the file with every default filled in.
     Show(File),

@@ -189,10 +189,10 @@ impl Dev {
             "
 To get another certificate from this authority (every name resolves to 127.0.0.1 here):
 
-  certbot   REQUESTS_CA_BUNDLE={root} certbot certonly --standalone --http-01-port {http} \\
+  certbot   REQUESTS_CA_BUNDLE={root} certbot certonly --standalone --http-01-address 127.0.0.1 --http-01-port {http} \\
               --server {directory} -d www.example.test --agree-tos -m you@example.test -n \\
               --config-dir cb --work-dir cb --logs-dir cb
-  lego      LEGO_CA_CERTIFICATES={root} lego --server {directory} --http --http.port :{http} \\
+  lego      LEGO_CA_CERTIFICATES={root} lego --server {directory} --http --http.port 127.0.0.1:{http} \\
               -d www.example.test -m you@example.test -a run
   vidimus   vidimus cert issue www.example.test --server {directory} --ca-bundle {root} \\
               --dir certs --standalone 127.0.0.1:{http}

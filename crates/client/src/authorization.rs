@@ -130,7 +130,7 @@ impl Authorization {
         );
         let hint = match identifier {
             Identifier::Dns(name) | Identifier::Wildcard(name) if is_onion(name) => {
-                "Give --onion with the folder of this very hidden service."
+                "Give --onion with the folder of this very hidden service; a CA that does not offer onion-csr-01 is the wrong one for it."
             }
             Identifier::Wildcard(_) => "A wildcard can only be proven by dns-01: give --dns-hook.",
             Identifier::Ip(_) => "An address can only be proven by http-01 or tls-alpn-01.",

@@ -220,6 +220,9 @@ impl Refusal {
             ProblemType::Caa => "Add the CA to the CAA records of the name.",
             ProblemType::BadRevocationReason => "Choose another --reason.",
             ProblemType::ServerInternal => "Try again later.",
+            _ if self.status == 404 && self.asked == "the directory" => {
+                "Check that --server is the URL of an ACME directory."
+            }
             _ => return help,
         };
         Some(step.to_owned())

@@ -128,7 +128,7 @@ pub struct Validation {
     pub http_port: u16,
     /// The port of tls-alpn-01; anything but 443 is for tests and closed networks.
     pub tls_port: u16,
-    /// Recursive resolvers, tried in this sequence; empty means those of /etc/resolv.conf.
+    /// Recursive resolvers as ADDRESS:PORT, tried in this sequence; empty means those of /etc/resolv.conf.
     pub resolvers: Vec<SocketAddr>,
     /// File of DNSSEC trust anchors (DNSKEY or DS records in zone file form); without it answers are not validated.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,21 +143,22 @@ pub struct Validation {
     pub retry_after: Span,
 }
 
-/// `[directory.NAME]`: one more directory, at `/NAME/directory`, with accounts of its own. What it leaves out is as at
-/// the top.
+/// `[directory.NAME]`: one more directory, at `/NAME/directory`, with accounts of its own. A table that
+/// it leaves out is as at the top; one that it has stands whole in that one's place, and keys left out there have their defaults.
+/// Operators call the directory at the root `default`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Directory {
     /// The profiles that can be ordered there; empty means all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<String>,
-    /// In place of `[acme]`.
+    /// In place of all of `[acme]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acme: Option<Acme>,
-    /// In place of `[validation]`.
+    /// In place of all of `[validation]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
-    /// In place of `[extensions]`.
+    /// In place of all of `[extensions]`: what is on at the top has to be switched on here too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extensions: Option<BTreeMap<String, toml::Table>>,
 }

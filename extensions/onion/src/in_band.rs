@@ -91,12 +91,17 @@ impl InBandCaa {
             };
             let refused = decide(&set.records, &asked).err()?;
             let listed: Vec<_> = refused.iter().take(LISTED).map(ToString::to_string).collect();
-            let identity = self.identities.first().map_or("(this authority has no name)", String::as_str);
+            let permit = match self.identities.first() {
+                Some(identity) => format!(
+                    "To permit it, sign a set with the line caa 0 {} \"{identity}\"",
+                    asked.scope.tag()
+                ),
+                None => "This authority has no name that a record could permit it by".to_owned(),
+            };
             let detail = format!(
-                "The CAA set of {service} forbids {}: {}. To permit it, sign a set with the line caa 0 {} \"{identity}\"",
+                "The CAA set of {service} forbids {}: {}. {permit}",
                 proven.name.identifier().value,
                 listed.join("; "),
-                asked.scope.tag(),
             );
             Some(about(Problem::new(ProblemType::Caa, detail), proven))
         });

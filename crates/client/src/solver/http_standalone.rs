@@ -82,7 +82,7 @@ impl Solver for HttpStandalone {
 
     fn hint(&self, identifier: &Identifier) -> String {
         format!(
-            "The CA fetches http://{identifier}/.well-known/acme-challenge/ on port 80: check that it leads to {} of this machine and that no firewall is in between.",
+            "The CA fetches http://{identifier}/.well-known/acme-challenge/ on port 80, unless its operator set another: check that it leads to {} of this machine and that no firewall is in between.",
             self.address
         )
     }

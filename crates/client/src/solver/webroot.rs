@@ -69,7 +69,7 @@ impl Solver for Webroot {
 
     fn hint(&self, identifier: &Identifier) -> String {
         format!(
-            "The CA fetches http://{identifier}/.well-known/acme-challenge/ on port 80: check that the web server serves {} there, without a login and without rewriting it.",
+            "The CA fetches http://{identifier}/.well-known/acme-challenge/ on port 80, unless its operator set another: check that the web server serves {} there, without a login and without rewriting it.",
             self.root.display()
         )
     }
