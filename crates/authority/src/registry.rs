@@ -6,7 +6,7 @@ use acme::{Identifier, Problem, ProblemType};
 use pkix::name::GeneralName;
 
 use crate::{
-    identifier::{IdentifierType, Name, NameRefusal},
+    identifier::{IdentifierType, Name, NameRefusal, Target},
     ports::{OperatorOperation, OrderMember, PreIssuanceCheck, Satisfaction, ValidationMethod},
 };
 
@@ -113,13 +113,16 @@ impl Registry {
             );
             return Err(Problem::new(ProblemType::UnsupportedIdentifier, detail).about(identifier.clone()));
         };
-        identifier_type.admit(&identifier.value).map_err(|refusal| {
-            let kind = match refusal {
-                NameRefusal::Malformed(_) => ProblemType::Malformed,
-                NameRefusal::Rejected(_) => ProblemType::RejectedIdentifier,
-            };
-            Problem::new(kind, refusal.to_string()).about(identifier.clone())
-        })
+        identifier_type
+            .admit(&identifier.value)
+            .and_then(in_the_dns)
+            .map_err(|refusal| {
+                let kind = match refusal {
+                    NameRefusal::Malformed(_) => ProblemType::Malformed,
+                    NameRefusal::Rejected(_) => ProblemType::RejectedIdentifier,
+                };
+                Problem::new(kind, refusal.to_string()).about(identifier.clone())
+            })
     }
 
     /// Reads an identifier that some method can prove.
@@ -156,6 +159,18 @@ impl Registry {
         self.identifier_types
             .iter()
             .find(|identifier_type| identifier_type.kind() == kind)
+    }
+}
+
+/// RFC 7686 §2: what is below `.onion` is never looked up in the DNS. An extension that knows hidden services gives them
+/// another target.
+fn in_the_dns(name: Name) -> Result<Name, NameRefusal> {
+    match name.target() {
+        Target::Host(host) if host == "onion" || host.ends_with(".onion") => Err(NameRefusal::Rejected(format!(
+            "{:?} is a hidden service, which is not in the DNS (RFC 7686); this directory does not issue for those",
+            name.identifier().value
+        ))),
+        _ => Ok(name),
     }
 }
 

@@ -184,3 +184,24 @@ async fn t3_issued_identifiers_are_the_orders_identifiers() {
     }
     assert!(issued > 30 && refused > 30, "{issued} issued, {refused} refused");
 }
+
+// 9799-2-1, RFC 7686
+#[tokio::test]
+async fn a_hidden_service_is_no_dns_name() {
+    let world = World::new().await;
+    let account = world.account().await;
+    for name in [
+        "onion",
+        "a.onion",
+        "*.a.onion",
+        "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion",
+    ] {
+        let refused = refusal(
+            world
+                .authority
+                .new_order(&account, crate::world::new_order(&[name]))
+                .await,
+        );
+        assert!(format!("{refused:?}").contains("7686"), "{name}: {refused:?}");
+    }
+}
