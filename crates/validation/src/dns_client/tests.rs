@@ -171,6 +171,29 @@ async fn addresses_of_both_families_are_found() {
     assert_eq!(server.questions(), 2);
 }
 
+// 6186-3-1
+#[tokio::test]
+async fn a_service_s_hosts_are_found_and_a_lone_dot_is_none() {
+    let server = Server::serving(Zone::of(
+        "_imaps._tcp.example.org. 60 IN SRV 10 5 993 Mail.Example.NET.\n_pop3._tcp.example.org. 60 IN SRV 0 0 0 .\n",
+    ))
+    .await;
+    let client = client(&[server.address]);
+    let [imaps] = &client.srv("_imaps._tcp.example.org").await.records.unwrap()[..] else {
+        panic!("one record");
+    };
+    assert_eq!((imaps.priority, imaps.weight, imaps.port), (10, 5, 993));
+    assert_eq!(
+        (imaps.host.as_str(), imaps.to_string().as_str()),
+        ("mail.example.net", "10 5 993 mail.example.net.")
+    );
+    assert_eq!(client.srv("_pop3._tcp.example.org").await.records.unwrap()[0].host, "");
+    assert_eq!(
+        client.srv("_sieve._tcp.example.org").await.records,
+        Err(DnsFailure::NxDomain)
+    );
+}
+
 // T10
 #[tokio::test]
 async fn t10_a_name_without_the_record_is_not_a_name_that_does_not_exist() {

@@ -81,8 +81,8 @@ where
         (heard.greeting, heard.after) = talk.greeting().await?;
     }
     match (protocol, asked.service.tls_mode()) {
-        // It lists them again by itself (RFC 5804 §2.2).
-        (Protocol::Sieve, TlsMode::StartTls) => heard.after = talk.greeting().await?.1,
+        // It greets and lists them again by itself (RFC 5804 §2.2).
+        (Protocol::Sieve, TlsMode::StartTls) => (heard.greeting, heard.after) = talk.greeting().await?,
         (Protocol::Sieve, TlsMode::Implicit) => {}
         _ => heard.after.extend(talk.capabilities().await?),
     }
