@@ -1,7 +1,8 @@
-//! `cargo xtask demo [core|csr-first|all]`: the documented commands of each system against real peers, as a transcript that ends in
+//! `cargo xtask demo [core|csr-first|mail|all]`: the documented commands of each system against real peers, as a transcript that ends in
 //! the artefact and a foreign program's verdict.
 
 mod csr_first;
+mod mail;
 
 use std::{
     fs,
@@ -19,7 +20,15 @@ use crate::{
 type Demo = (&'static str, fn(&Path) -> Outcome);
 
 /// One for each system that exists.
-const DEMOS: &[Demo] = &[("core", core), ("csr-first", csr_first::show)];
+const DEMOS: &[Demo] = &[("core", core), ("csr-first", csr_first::show), ("mail", mail::show)];
+
+/// What a demo starts of itself, where it has made a place for it.
+pub fn inside(name: &str, folder: &str) -> Outcome {
+    match name {
+        "mail" => mail::inside(Path::new(folder)),
+        _ => Err(format!("the demo {name:?} has no inside")),
+    }
+}
 
 /// Runs a demo by name, or all of them.
 pub fn show(name: &str) -> Outcome {

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         ["bench", options @ ..] => bench::measure(options),
         ["demo"] => demo::show("core"),
         ["demo", name] => demo::show(name),
+        ["demo", name, "inside", folder] => demo::inside(name, folder),
         ["docs"] => docs::write(),
         ["layers"] => layers::check(),
         ["minutes"] => minutes::check(),
@@ -69,7 +70,7 @@ usage: cargo xtask COMMAND
   test [STEP…]      everything that must hold before a change is merged, or the named steps of it
   test --list       the names of the steps
   bench [--quick]   the figures, beside Debian's pebble; also in target/bench.json
-  demo [core|csr-first|all]   the documented commands against real peers, as a transcript
+  demo [core|csr-first|mail|all]   the documented commands against real peers, as a transcript
   docs              write the documentation pages that are made from the code
   layers            whether the crates' manifests keep to the arrows between the parts
   minutes           whether docs/minutes.md names tests and commands that exist

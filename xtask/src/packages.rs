@@ -13,19 +13,24 @@ const DEBIAN: &[&str] = &[
     "certbot",
     "curl",
     "dehydrated",
+    "dovecot-imapd",
+    "dovecot-lmtpd",
+    "dovecot-pop3d",
+    "iproute2",
     "knot",
     "knot-dnsutils",
     "lego",
     "openssl",
     "pebble",
+    "postfix",
     "postgresql",
     "python3-venv",
     "uacme",
     "unbound",
 ];
 
-/// From PyPI, pinned: the linters that every issued certificate passes, and the newest certbot.
-const PYTHON: &[&str] = &["pkilint==0.13.3", "certbot==5.8.0"];
+/// From PyPI, pinned: the linters that every issued certificate passes, the newest certbot, and a verifier of SRV-IDs.
+const PYTHON: &[&str] = &["pkilint==0.13.3", "certbot==5.8.0", "service-identity==26.1.0"];
 
 /// Installs the packages that are missing. Nothing is asked of the network when none is.
 pub fn debian() -> Outcome {

@@ -63,6 +63,11 @@ impl Publisher {
         }
     }
 
+    /// Whose services they are.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     pub fn greets(&self, service: Service) -> bool {
         self.daemons.iter().any(|daemon| daemon.greets(service))
     }

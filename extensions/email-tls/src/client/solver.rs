@@ -104,7 +104,14 @@ impl Solver for MailSolver {
     fn can_prove(&self, identifier: &Identifier) -> bool {
         match identifier {
             Identifier::Dns(_) => self.bound == Bound::MailGreeting,
-            Identifier::Srv(_) => service_of(identifier).is_some_and(|service| self.publisher.greets(service)),
+            Identifier::Srv(_) => {
+                let is_looked_at = match self.bound {
+                    // At the addresses of the SRV-ID's own domain, which are others unless that is the host.
+                    Bound::MailGreeting => domain_of(identifier) == Some(self.publisher.host()),
+                    _ => true,
+                };
+                is_looked_at && service_of(identifier).is_some_and(|service| self.publisher.greets(service))
+            }
             _ => false,
         }
     }
@@ -164,6 +171,13 @@ pub(super) fn service_of(identifier: &Identifier) -> Option<Service> {
         return None;
     };
     Service::from_name(name.strip_prefix('_')?.split('.').next()?)
+}
+
+fn domain_of(identifier: &Identifier) -> Option<&str> {
+    match identifier {
+        Identifier::Srv(name) => name.split_once('.').map(|(_, domain)| domain),
+        _ => None,
+    }
 }
 
 /// Programs have one greeting for the services of a kind.

@@ -190,6 +190,9 @@ async fn services_that_cannot_be_answered_for_are_named() {
     assert!(said.contains("imaps:993") && said.contains("submission"), "{said}");
     assert!(!solver.can_prove(&"*.alpha.test".parse().unwrap()));
     assert!(!solver.can_prove(&"192.0.2.1".parse().unwrap()));
+    // It is looked for at the domain's own addresses (RFC 7817 §4.1); where the host is another, by mail-srv-01.
+    assert!(solver.can_prove(&"_submission.mail.alpha.test".parse().unwrap()));
+    assert!(!solver.can_prove(&"_submission.alpha.test".parse().unwrap()));
 }
 
 /// A host is proven by any of its services, a service only by itself: where greetings are full, the host takes what is left.
