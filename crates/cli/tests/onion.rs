@@ -148,12 +148,12 @@ fn our_client_gets_a_wildcard_for_two_services_and_only_as_they_permit() {
 
 // 9799-2-1, 9799-3.1-1
 #[test]
-fn where_the_extension_is_off_a_service_has_no_way_of_its_own() {
+fn where_the_extension_is_off_a_service_is_refused() {
     let authority = Authority::start(false);
     let service = authority.service(1);
     let output = authority.issue(&[&address(1)], &["--onion", &service]);
     assert!(!output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("the CA offers http-01"), "{}", said(&output));
+    assert!(said(&output).contains("RFC 7686"), "{}", said(&output));
 }
 
 fn said(output: &Output) -> String {
