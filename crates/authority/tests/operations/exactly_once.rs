@@ -60,6 +60,34 @@ async fn t22_simultaneous_finalizes_with_one_csr_issue_one_certificate() {
     }
 }
 
+// T37: nobody waits for somebody who waits for him; the runner ends what hangs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn t37_whoever_polls_responds_and_finalizes_at_once_gets_an_answer() {
+    let world = World::new().await;
+    let account = world.account().await;
+    for _ in 0..20 {
+        let order = world.ready(&account, &["a.example"]).await;
+        let id = order.order.id;
+        let polls = (0..4).map(|_| {
+            let (authority, account, order) = (world.authority.clone(), account.clone(), order.clone());
+            tokio::spawn(async move {
+                for _ in 0..20 {
+                    authority.order(&account, id).await.unwrap();
+                    let authorization = order.authorizations[0].id;
+                    authority.authorization(&account, authorization).await.unwrap();
+                }
+            })
+        });
+        let polls: Vec<_> = polls.collect();
+        let finalized = at_once(&world, &account, &order, vec![csr(&["a.example"]); 8]).await;
+        assert!(finalized.iter().all(Result::is_ok));
+        for poll in polls {
+            poll.await.unwrap();
+        }
+        assert_eq!(world.status_now(&order).await, OrderStatus::Valid);
+    }
+}
+
 // T22, 8555-7.4-14
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn t22_simultaneous_finalizes_with_different_csrs_issue_one_certificate() {
