@@ -2,19 +2,13 @@
 
 use std::sync::Arc;
 
-use acme::ProblemType;
 use authority::{
     identifier::Name,
     ports::{BoxFuture, Report, ValidationMethod, ValidationRequest},
 };
-use futures_util::future::join_all;
 use serde_json::{Map, Value};
-use validation::{
-    attempt::{Attempt, Failure},
-    dial::within,
-};
 
-use super::{Ground, domain_of, judge, named, probe::WHOLE, together};
+use super::{Ground, judge, named, probe::Published};
 use crate::service::{Protocol, ServicePort};
 
 pub struct Capability {
@@ -74,45 +68,11 @@ impl ValidationMethod for Capability {
         let (ground, name) = (self.ground.clone(), self.name);
         Box::pin(async move {
             let mut attempt = ground.network.begin(name);
-            let outcome = prove(&ground, name, &request, &mut attempt).await;
+            let judge = |published: &Published, _| judge::drafted(published, &request.key_authorization);
+            let outcome = ground.look_at_each(&request, &mut attempt, name, judge).await;
             attempt.conclude(outcome)
         })
     }
-}
-
-/// Every service that the response names has to list the digest.
-async fn prove(
-    ground: &Ground,
-    name: &'static str,
-    request: &ValidationRequest,
-    attempt: &mut Attempt,
-) -> Result<(), Failure> {
-    let chosen = ground.chosen(&request.name, request.response.as_ref())?;
-    let host = domain_of(&request.name)?;
-    let looks = chosen.iter().map(|at| async {
-        let mut own = ground.network.begin(name);
-        let look = one(ground, request, host, *at, &mut own);
-        let outcome = within(WHOLE, ProblemType::Connection, look).await;
-        (own, outcome)
-    });
-    let mut failures = Vec::new();
-    for (own, outcome) in join_all(looks).await {
-        attempt.absorb(own);
-        failures.extend(outcome.err());
-    }
-    together(failures)
-}
-
-async fn one(
-    ground: &Ground,
-    request: &ValidationRequest,
-    host: &str,
-    at: ServicePort,
-    attempt: &mut Attempt,
-) -> Result<(), Failure> {
-    ground.probe.pinned(host, at, attempt).await?;
-    let (published, whose) = ground.probe.look(host, at, &ground.settings.ports, attempt).await?;
-    judge::drafted(&published, &request.key_authorization).map_err(|why| judge::failure(&whose, why))
 }
 
 /// The draft's MUST (§3.1).

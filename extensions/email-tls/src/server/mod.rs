@@ -26,13 +26,23 @@ use acme::ProblemType;
 use authority::{
     Registry,
     identifier::{Name, Target},
+    ports::ValidationRequest,
 };
+use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
-use validation::{attempt::Failure, dial::Network};
+use validation::{
+    attempt::{Attempt, Failure},
+    dial::{Network, within},
+};
 
 use self::{
-    capability::Capability, dns01::DnsOfServices, greeting::MailGreeting, hosted::MailSrv, probe::Probe,
-    records::ServiceRecord, srv::Srv,
+    capability::Capability,
+    dns01::DnsOfServices,
+    greeting::MailGreeting,
+    hosted::MailSrv,
+    probe::{Probe, Published, WHOLE},
+    records::ServiceRecord,
+    srv::Srv,
 };
 use crate::service::{Service, ServicePort};
 
@@ -123,6 +133,37 @@ impl Ground {
                 Err(lasting(format!("{other} proves nothing about {name}.")))
             }
         }
+    }
+}
+
+impl Ground {
+    /// Looks at every service that the response names; each has to show its proof.
+    async fn look_at_each(
+        &self,
+        request: &ValidationRequest,
+        attempt: &mut Attempt,
+        method: &'static str,
+        judge: impl Fn(&Published, ServicePort) -> Result<(), String>,
+    ) -> Result<(), Failure> {
+        let chosen = self.chosen(&request.name, request.response.as_ref())?;
+        let host = domain_of(&request.name)?;
+        let judge = &judge;
+        let looks = chosen.into_iter().map(|at| async move {
+            let mut own = self.network.begin(method);
+            let look = async {
+                self.probe.pinned(host, at, &mut own).await?;
+                let (published, whose) = self.probe.look(host, at, &self.settings.ports, &mut own).await?;
+                judge(&published, at).map_err(|why| judge::failure(&whose, why))
+            };
+            let outcome = within(WHOLE, ProblemType::Connection, look).await;
+            (own, outcome)
+        });
+        let mut failures = Vec::new();
+        for (own, outcome) in join_all(looks).await {
+            attempt.absorb(own);
+            failures.extend(outcome.err());
+        }
+        together(failures)
     }
 }
 

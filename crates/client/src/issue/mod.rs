@@ -1,8 +1,11 @@
 //! From names to installed files: the whole way of one certificate.
 
+mod ordering;
+mod prepared;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use acme::{OrderStatus, ProblemType, RenewalId};
+use acme::{OrderStatus, RenewalId};
 use jiff::Timestamp;
 use pkix::key::KeyPair;
 use serde_json::{Map, Value};
@@ -10,17 +13,16 @@ use serde_json::{Map, Value};
 use crate::{
     account::{Account, Registration},
     accounts,
-    ancestor::{self, Ancestors},
+    ancestor::Ancestors,
     ari,
     chain::Chain,
     challenge::{Method, is_onion},
     clock::{Clock, SystemClock},
-    csr::{Csr, KeyType},
+    csr::KeyType,
     directory::Directory,
     error::Error,
     identifier::Identifier,
-    order::{Order, OrderOptions, Validity},
-    printable::printable,
+    order::{Order, Validity},
     progress::{Event, Progress, silent},
     renewal::{RenewalPlan, RenewalState},
     retry::RetryPolicy,
@@ -29,6 +31,8 @@ use crate::{
     transport::{Transport, TransportSettings},
     trust::Trust,
 };
+
+use self::{ordering::order, prepared::Prepared};
 
 /// What is wanted, from whom, and how it is proven.
 #[derive(Clone)]
@@ -282,115 +286,6 @@ async fn beside_the_request(
     Ok(members)
 }
 
-/// What is wanted, with its names.
-struct Prepared {
-    identifiers: Vec<Identifier>,
-    key: PreparedKey,
-}
-
-enum PreparedKey {
-    Make {
-        key_type: KeyType,
-        reuse: bool,
-        given: Option<Arc<KeyPair>>,
-    },
-    Elsewhere(Csr),
-}
-
-impl Prepared {
-    fn new(request: &Request) -> Result<Self, Error> {
-        let (mut identifiers, key) = match &request.wanted {
-            Wanted::Names {
-                identifiers,
-                key_type,
-                reuse_key,
-            } => (
-                identifiers.clone(),
-                PreparedKey::Make {
-                    key_type: *key_type,
-                    reuse: *reuse_key,
-                    given: request.key.clone(),
-                },
-            ),
-            Wanted::Csr(path) => {
-                let content = std::fs::read(path)
-                    .map_err(|error| Error::Input(format!("cannot read {}: {error}", path.display())))?;
-                let csr = Csr::read(&content).map_err(|error| Error::Input(format!("{}: {error}", path.display())))?;
-                (csr.identifiers().to_vec(), PreparedKey::Elsewhere(csr))
-            }
-        };
-        let mut seen = std::collections::HashSet::new();
-        identifiers.retain(|identifier| seen.insert(identifier.clone()));
-        match identifiers.is_empty() {
-            true => Err(Error::Input(
-                "no names are given: name the hosts or addresses, or give --csr".to_owned(),
-            )),
-            false => Ok(Self { identifiers, key }),
-        }
-    }
-
-    /// The request to send, and the key that is to be installed if it is ours.
-    async fn csr(
-        &self,
-        identifiers: &[Identifier],
-        store: &Store,
-        name: &CertificateName,
-    ) -> Result<(Option<KeyPair>, Csr), Error> {
-        let (key_type, reuse, given) = match &self.key {
-            PreparedKey::Elsewhere(csr) => return Ok((None, csr.clone())),
-            PreparedKey::Make { key_type, reuse, given } => (*key_type, *reuse, given),
-        };
-        let key = match given {
-            Some(given) => Some(again(given)?),
-            None if reuse => store.key(name)?,
-            None => None,
-        };
-        let key = match key {
-            Some(key) => key,
-            // RSA takes a while.
-            None => tokio::task::spawn_blocking(move || key_type.generate())
-                .await
-                .map_err(|error| Error::Input(format!("making the key failed: {error}")))?,
-        };
-        let csr = Csr::new(&key, identifiers).map_err(|error| Error::Input(error.to_string()))?;
-        Ok((Some(key), csr))
-    }
-
-    /// The request to place an order with: one that an earlier run has placed one with already, or a new one. It is on
-    /// disk before anybody sees it.
-    async fn ahead(
-        &self,
-        identifiers: &[Identifier],
-        store: &Store,
-        name: &CertificateName,
-        server: &str,
-    ) -> Result<Ahead, Error> {
-        let left = store.ahead(name, server)?;
-        let fits = |left: &Ahead| match &self.key {
-            PreparedKey::Elsewhere(csr) => left.csr().der() == csr.der(),
-            PreparedKey::Make { key_type, given, .. } => {
-                let is_key = |key: &KeyPair| match given {
-                    Some(given) => given.public_key() == key.public_key(),
-                    None => key_type.is_of(key),
-                };
-                left.key().is_some_and(is_key) && left.csr().identifiers() == identifiers
-            }
-        };
-        match left.filter(fits) {
-            Some(left) => Ok(left),
-            None => {
-                let (key, csr) = self.csr(identifiers, store, name).await?;
-                Ok(store.keep_ahead(name, server, key, csr)?)
-            }
-        }
-    }
-}
-
-fn again(key: &KeyPair) -> Result<KeyPair, Error> {
-    KeyPair::from_pkcs8_der(&key.to_pkcs8_der())
-        .map_err(|error| Error::Input(format!("the key that was made before cannot be used: {error}")))
-}
-
 /// Known before the CA is bothered.
 fn every_name_has_a_solver(identifiers: &[Identifier], request: &Request) -> Result<(), Error> {
     let methods: Vec<Method> = request.solvers.iter().map(SolverSettings::method).collect();
@@ -462,144 +357,6 @@ async fn account(request: &Request, store: &Store, directory: &Directory) -> Res
         &request.progress,
     )
     .await
-}
-
-/// Orders; once more if the server has lost the account, and once more without what it refuses.
-async fn order(
-    request: &Request,
-    store: &Store,
-    mut account: Account,
-    wanted: &Prepared,
-    name: &CertificateName,
-) -> Result<(Account, Order, Option<Ahead>), Error> {
-    let mut identifiers = wanted.identifiers.clone();
-    let mut options = options(request, account.directory()).await?;
-    let mut csr_first = account.directory().wants_csr_first().await?;
-    let mut is_registered_again = false;
-    let mut may_skip = request.skip_rejected && matches!(wanted.key, PreparedKey::Make { .. });
-    loop {
-        let mut ahead = match csr_first {
-            true => Some(wanted.ahead(&identifiers, store, name, &request.server).await?),
-            false => None,
-        };
-        let error = match place(&account, &identifiers, options.clone(), ahead.as_mut()).await {
-            Ok(order) => return Ok((account, order, ahead)),
-            Err(error) => error,
-        };
-        if error.wants_csr_first() && !csr_first {
-            csr_first = true;
-            continue;
-        }
-        if error.is(&ProblemType::AccountDoesNotExist) && !is_registered_again {
-            is_registered_again = true;
-            let key = Arc::clone(account.key());
-            account = accounts::register_again(
-                store,
-                account.directory(),
-                key,
-                &request.registration,
-                &request.progress,
-            )
-            .await?;
-            continue;
-        }
-        if options.replaces.is_some() && may_be_about_replaces(&error) {
-            tracing::warn!(%error, "ordering again without saying what is replaced");
-            options.replaces = None;
-            continue;
-        }
-        let rejected = error.rejected_identifiers();
-        let accepted: Vec<Identifier> = identifiers
-            .iter()
-            .filter(|identifier| !rejected.contains(identifier))
-            .cloned()
-            .collect();
-        if !may_skip || accepted.is_empty() || accepted.len() == identifiers.len() {
-            return Err(error);
-        }
-        may_skip = false;
-        (request.progress)(&Event::LeftOut { identifiers: rejected });
-        identifiers = accepted;
-    }
-}
-
-/// What is asked for beside names, as far as the CA knows of it.
-async fn options(request: &Request, directory: &Directory) -> Result<OrderOptions, Error> {
-    if let Some(profile) = &request.profile {
-        let meta = directory.resources().await?.meta;
-        let offered = meta.members.get("profiles").and_then(Value::as_object);
-        let offered =
-            offered.ok_or_else(|| Error::Input("the CA offers no profiles: leave out --profile".to_owned()))?;
-        if !offered.contains_key(profile) {
-            let names: Vec<_> = offered.iter().map(|(name, what)| format!("{name} ({what})")).collect();
-            let what = format!("the CA has no profile {profile:?}; it has {}", names.join(", "));
-            return Err(Error::Input(printable(&what)));
-        }
-    }
-    if !request.ancestors.is_empty() {
-        let meta = directory.resources().await?.meta;
-        if meta.members.get(ancestor::COVERS) != Some(&Value::Bool(true)) {
-            return Err(Error::Input(
-                "the CA authorizes no subdomains (RFC 9444): leave out --ancestor".to_owned(),
-            ));
-        }
-    }
-    // RFC 9773 §5: only to a CA that says it knows.
-    let replaces = match &request.replaces {
-        Some(id) if ari::renewal_info(directory).await?.is_some() => Some(id.clone()),
-        _ => None,
-    };
-    Ok(OrderOptions {
-        validity: request.validity,
-        profile: request.profile.clone(),
-        replaces,
-        ancestors: request.ancestors.clone(),
-    })
-}
-
-/// CAs refuse it in many words, and a renewal must not fail for it (CLIENTS 2, row 15): unless the refusal is clearly about
-/// something else, it counts.
-fn may_be_about_replaces(error: &Error) -> bool {
-    let Error::Refused(refusal) = error else {
-        return false;
-    };
-    let is_about_else = refusal.problem.as_ref().is_some_and(|problem| {
-        matches!(
-            problem.kind,
-            ProblemType::AccountDoesNotExist
-                | ProblemType::Compound
-                | ProblemType::ExternalAccountRequired
-                | ProblemType::InvalidProfile
-                | ProblemType::RejectedIdentifier
-                | ProblemType::UnsupportedIdentifier
-        ) || !problem.subproblems.is_empty()
-    });
-    refusal.status < 500 && !is_about_else
-}
-
-/// Places an order, or takes up the one that was placed with this request before.
-async fn place(
-    account: &Account,
-    identifiers: &[Identifier],
-    options: OrderOptions,
-    ahead: Option<&mut Ahead>,
-) -> Result<Order, Error> {
-    let Some(ahead) = ahead else {
-        return Order::create(account, identifiers, options).await;
-    };
-    if let Some(url) = ahead.order() {
-        match Order::bind(account, url).await {
-            Ok(order) if order.status() != OrderStatus::Invalid => {
-                return Ok(order.with_ancestors(options.ancestors));
-            }
-            // It is over, or the CA has lost it.
-            Ok(_) | Err(Error::Refused(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let order = Order::create_for(account, ahead.csr(), options).await?;
-    ahead.ordered(order.url())?;
-    Ok(order)
 }
 
 fn settings(request: &Request, identifiers: &[Identifier]) -> Settings {
