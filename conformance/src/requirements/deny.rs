@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{World, ensure, message::Message, test::Outcome, world::Account};
 
 crate::tests! {
-    "T4" => every_resource_refuses_every_credential_but_its_own;
+    "T4" => t4_every_resource_refuses_every_credential_but_its_own;
 }
 
 /// Whose objects a resource serves, and whose key it takes.
@@ -19,7 +19,7 @@ enum Kind {
     Own,
 }
 
-async fn every_resource_refuses_every_credential_but_its_own(world: &World) -> Outcome {
+async fn t4_every_resource_refuses_every_credential_but_its_own(world: &World) -> Outcome {
     let account = world.account().await?;
     let stranger = world.account().await?;
     let left = world.account().await?;

@@ -18,7 +18,7 @@ crate::tests! {
     "8555-6.5-4" => a_nonce_that_is_not_base64url_is_malformed;
     "8555-6.5-7" => nonces_are_unique, last;
     "8555-6.5-7", "0.1-7" => a_nonce_is_good_for_any_account_and_request;
-    "8555-6.5-8", "T33" => of_64_parallel_replays_one_is_taken;
+    "8555-6.5-8", "T33" => t33_of_64_parallel_replays_one_is_taken;
     "0.1-7" => fresh_nonces_are_never_rejected;
 }
 
@@ -165,7 +165,7 @@ async fn a_nonce_is_good_for_any_account_and_request(world: &World) -> Outcome {
         .map(drop)
 }
 
-async fn of_64_parallel_replays_one_is_taken(world: &World) -> Outcome {
+async fn t33_of_64_parallel_replays_one_is_taken(world: &World) -> Outcome {
     let account = world.account().await?;
     let nonce = world.fresh_nonce().await?;
     let message = world.message(&account, &account.url, b"").await?.with("nonce", nonce);

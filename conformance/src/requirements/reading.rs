@@ -14,13 +14,13 @@ crate::tests! {
     "8555-6.3-1", "0.1-13" => get_is_for_directory_and_nonces_only;
     "8555-6.3-3" => an_empty_object_is_no_read;
     "8555-6.3-3" => reading_a_challenge_does_not_start_its_validation;
-    "8555-6.3-4", "8555-7.4.2-8", "T35" => what_is_somebody_elses_is_as_absent_as_what_never_was;
+    "8555-6.3-4", "8555-7.4.2-8", "T35" => t35_what_is_somebody_elses_is_as_absent_as_what_never_was;
     "8555-6.3-5" => directory_and_new_nonce_can_be_read_with_a_signed_request;
     "8555-6.3-6" => every_url_that_is_handed_out_can_be_read;
     "8555-6.4-1" => a_url_header_that_differs_in_any_way_is_unauthorized;
     "8555-6.4-4" => a_url_header_that_is_no_string_is_malformed;
     "8555-6.4-2", "T41" => a_wrong_host_header_changes_no_url;
-    "8555-10.5-1", "T35" => ids_on_the_wire_cannot_be_guessed;
+    "8555-10.5-1", "T35" => t35_ids_on_the_wire_cannot_be_guessed;
 }
 
 /// Every URL that an account can read, after one certificate.
@@ -95,7 +95,7 @@ async fn reading_a_challenge_does_not_start_its_validation(world: &World) -> Out
     Ok(())
 }
 
-async fn what_is_somebody_elses_is_as_absent_as_what_never_was(world: &World) -> Outcome {
+async fn t35_what_is_somebody_elses_is_as_absent_as_what_never_was(world: &World) -> Outcome {
     let (account, stranger) = (world.account().await?, world.account().await?);
     let (_, urls) = readable(world, &account).await?;
     for url in urls.iter().filter(|url| **url != account.url) {
@@ -243,7 +243,7 @@ async fn a_wrong_host_header_changes_no_url(world: &World) -> Outcome {
     Ok(())
 }
 
-async fn ids_on_the_wire_cannot_be_guessed(world: &World) -> Outcome {
+async fn t35_ids_on_the_wire_cannot_be_guessed(world: &World) -> Outcome {
     let account = world.account().await?;
     let (one, other) = (
         world.order(&account, &[&world.name("ids")]).await?,

@@ -15,7 +15,8 @@ pub use extensions::{Ari, EmailTls};
 pub use page::page;
 use serde::{Deserialize, Serialize};
 pub use settings::{
-    Acme, Admin, Database, Directory, ExternalAccounts, Issuer, IssuerKind, LimitsPreset, Profile, Server, Validation,
+    Acme, Admin, Database, Directory, ExternalAccounts, Issuer, IssuerKind, LimitsPreset, Profile, Server, Uncounted,
+    Validation,
 };
 
 /// A whole configuration. Unknown keys are refused.

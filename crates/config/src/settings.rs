@@ -86,6 +86,8 @@ pub struct Acme {
     pub caa_identities: Vec<String>,
     /// Rate limits: `none`, `private` (against loops and storms of one's own) or `public` (for everybody on the Internet).
     pub limits: LimitsPreset,
+    /// When the limits cannot be read: `refuse` (with a time to come back) or `serve` (uncounted).
+    pub limits_unavailable: Uncounted,
     /// URL of a page about the limits, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits_help: Option<String>,
@@ -109,6 +111,14 @@ pub enum LimitsPreset {
     None,
     Private,
     Public,
+}
+
+/// What becomes of requests that cannot be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Uncounted {
+    Refuse,
+    Serve,
 }
 
 /// Whether accounts are bound to keys of the operator.
@@ -353,6 +363,7 @@ impl Default for Acme {
             reuse_authorizations: span("0s"),
             website: None,
             limits: LimitsPreset::None,
+            limits_unavailable: Uncounted::Refuse,
             limits_help: None,
             caa_identities: Vec::new(),
             default_profile: "default".to_owned(),

@@ -263,7 +263,7 @@ mod tests {
 
     // t33, t34
     #[test]
-    fn a_flood_expires_old_nonces_and_memory_ends_at_the_window() {
+    fn t34_a_flood_expires_old_nonces_and_memory_ends_at_the_window() {
         let nonces = nonces(1);
         let old = nonces.issue();
         nonces.take(&old).unwrap();
@@ -300,7 +300,7 @@ mod tests {
 
     // t33
     #[test]
-    fn an_orderly_stop_keeps_nonces_good_and_used_ones_used() {
+    fn t33_an_orderly_stop_keeps_nonces_good_and_used_ones_used() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("nonces");
         let before = nonces(1);

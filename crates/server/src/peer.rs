@@ -201,7 +201,7 @@ mod tests {
 
     // t33, 8555-6.5-8
     #[tokio::test]
-    async fn of_64_replays_at_another_node_and_at_its_own_one_wins() {
+    async fn t33_of_64_replays_at_another_node_and_at_its_own_one_wins() {
         let (nonces, peers, _stop) = node().await;
         let peers = Arc::new(peers);
         let nonce = nonces.issue();

@@ -7,11 +7,11 @@ use std::{net::IpAddr, time::Duration};
 
 use jiff::Timestamp;
 
-use super::Authority;
+use super::{Authority, later};
 use crate::{
     Failure, Refusal,
     model::{Account, Authorization},
-    ports::{Spend, Spent},
+    ports::{Spend, Spent, StoreError},
 };
 
 /// So many in so long, the first so many at once.
@@ -20,6 +20,19 @@ pub struct Limit {
     pub count: u32,
     pub period: Duration,
 }
+
+/// What becomes of a request when nobody can say how often there were others (INCIDENTS T39).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Uncounted {
+    /// Refused as if there were too many, with a time to come back.
+    #[default]
+    Refuse,
+    /// Served: an outage of the counters is no outage of the authority.
+    Serve,
+}
+
+/// When a request that could not be counted may come back.
+const UNCOUNTED_RETRY: Duration = Duration::from_secs(10);
 
 /// What is limited; `None` where nothing is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +50,7 @@ pub struct Limits {
     pub failed_validations: Option<Limit>,
     /// After so many failures of a name in a row it is refused until its holder asks to go on (INCIDENTS T38).
     pub pause_after: Option<u32>,
+    pub uncounted: Uncounted,
     /// A page about the limits, for people.
     pub help: Option<String>,
 }
@@ -74,6 +88,7 @@ impl Limits {
             certificates_per_name_set: limit(5, hours(24 * 7)),
             failed_validations: limit(5, hours(1)),
             pause_after: Some(120),
+            uncounted: Uncounted::Refuse,
             help: None,
         }
     }
@@ -214,9 +229,10 @@ impl Authority {
                 depth: draw.limit.period,
             })
             .collect();
-        match self.store.spend(spends, self.runtime.now(), only_look).await? {
-            Spent::Allowed => Ok(()),
-            Spent::Refused { which, until } => {
+        match self.store.spend(spends, self.runtime.now(), only_look).await {
+            Ok(Spent::Allowed) => Ok(()),
+            Err(why) => self.uncounted(&why),
+            Ok(Spent::Refused { which, until }) => {
                 let Some(Draw { limit, what, .. }) = draws.into_iter().nth(which) else {
                     return Err(Failure::Unavailable("a limit that nobody asked about".into()));
                 };
@@ -232,6 +248,21 @@ impl Authority {
                 }
                 .into())
             }
+        }
+    }
+}
+
+impl Authority {
+    fn uncounted(&self, why: &StoreError) -> Result<(), Failure> {
+        tracing::warn!(%why, "the rate limits cannot be read");
+        match self.policy.limits.uncounted {
+            Uncounted::Serve => Ok(()),
+            Uncounted::Refuse => Err(Refusal::RateLimited {
+                detail: "the rate limits cannot be read at the moment; try again after the time given".to_owned(),
+                until: later(self.runtime.now(), UNCOUNTED_RETRY),
+                help: self.policy.limits.help.clone(),
+            }
+            .into()),
         }
     }
 }

@@ -34,7 +34,7 @@ use jiff::Timestamp;
 
 pub use crl::PublishedCrl;
 pub use external_account::{ExternalAccounts, ExternalKey};
-pub use limits::{Limit, Limits, RegisteredDomain};
+pub use limits::{Limit, Limits, RegisteredDomain, Uncounted};
 pub use new_account::Arrival;
 pub use ocsp::OcspAnswer;
 pub use operator::Chosen;

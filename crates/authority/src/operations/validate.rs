@@ -187,7 +187,10 @@ impl Authority {
         }
         self.changes.changed(Subject::Authorization(changed.id));
         if self.policy.limits.failed_validations.is_some() || self.policy.limits.pause_after.is_some() {
-            self.count_outcome(&changed).await?;
+            // The outcome is committed; what cannot be counted does not undo it (INCIDENTS T39).
+            if let Err(why) = self.count_outcome(&changed).await {
+                tracing::warn!(authorization = %changed.id, %why, "the outcome of a validation was not counted");
+            }
         }
         Ok(Some(Arc::new(Authorization {
             version: changed.version + 1,

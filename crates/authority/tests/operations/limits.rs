@@ -5,7 +5,7 @@ use std::time::Duration;
 use acme::{NewAccount, OrderStatus};
 use authority::{
     Failure, Policy, Refusal,
-    operations::{Arrival, Limit, Limits},
+    operations::{Arrival, Limit, Limits, Uncounted},
     ports::IssuanceFailure,
 };
 use jose::{Algorithm, SigningKey};
@@ -226,4 +226,39 @@ async fn t38_an_account_that_only_fails_is_paused_for_the_name_until_somebody_as
     world.order(&other, &["a.example"]).await;
     assert_eq!(world.authority.unpause(account.id).await.unwrap(), 1);
     world.order(&account, &["a.example"]).await;
+}
+
+/// INCIDENTS T39.
+#[tokio::test]
+async fn t39_requests_that_cannot_be_counted_are_refused_with_a_time_to_come_back() {
+    let world = world(Limits::public()).await;
+    let account = world.account().await;
+    let order = world.order(&account, &["a.example"]).await;
+    world.store.lose_the_counters();
+    let (detail, then) = until(world.authority.new_order(&account, new_order(&["b.example"])).await);
+    assert!(detail.contains("cannot be read"), "{detail}");
+    assert!(then > world.clock.now());
+    // What was let in before goes to its end, certificate and all.
+    world.respond(&account, &order, 0, HTTP).await;
+    world.settle().await;
+    let csr = crate::world::csr(&["a.example"]);
+    assert!(world.authority.finalize(&account, order.order.id, &csr).await.is_ok());
+}
+
+/// INCIDENTS T39.
+#[tokio::test]
+async fn t39_requests_that_cannot_be_counted_are_served_where_the_operator_says_so() {
+    let world = world(Limits {
+        uncounted: Uncounted::Serve,
+        ..Limits::public()
+    })
+    .await;
+    let account = world.account().await;
+    world.store.lose_the_counters();
+    world.issue(&account, &["a.example"]).await;
+    let order = world.order(&account, &["b.example"]).await;
+    world.http.will([Answer::Lasting("wrong")]);
+    world.respond(&account, &order, 0, HTTP).await;
+    world.settle().await;
+    assert_eq!(world.status_now(&order).await, OrderStatus::Invalid);
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, path::Path};
 
-use authority::{ExternalAccounts, Policy, operations::Limits};
+use authority::{
+    ExternalAccounts, Policy,
+    operations::{Limits, Uncounted},
+};
 use config::Config;
 
 use crate::files;
@@ -34,6 +37,10 @@ pub(super) fn policy(config: &Config, folder: &Path) -> Result<Policy, String> {
         },
         limits: Limits {
             help: config.acme.limits_help.clone(),
+            uncounted: match config.acme.limits_unavailable {
+                config::Uncounted::Refuse => Uncounted::Refuse,
+                config::Uncounted::Serve => Uncounted::Serve,
+            },
             ..match config.acme.limits {
                 config::LimitsPreset::None => Limits::none(),
                 config::LimitsPreset::Private => Limits::private(),

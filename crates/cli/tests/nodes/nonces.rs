@@ -12,7 +12,7 @@ use crate::{subscriber::Subscriber, world::World};
 
 // t33, 8555-6.5-2, 8555-6.5-3
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nonce_of_either_node_is_good_at_the_other_exactly_once() {
+async fn t33_a_nonce_of_either_node_is_good_at_the_other_exactly_once() {
     let world = World::new().await;
     let nodes = [world.node("a"), world.node("b")];
     let subscriber = Subscriber::at(&nodes[0], &world).await;
@@ -31,7 +31,7 @@ async fn a_nonce_of_either_node_is_good_at_the_other_exactly_once() {
 
 // t33, 8555-6.5-8
 #[tokio::test(flavor = "multi_thread")]
-async fn of_64_replays_of_one_nonce_over_both_nodes_one_wins() {
+async fn t33_of_64_replays_of_one_nonce_over_both_nodes_one_wins() {
     let world = World::new().await;
     let nodes = [world.node("a"), world.node("b")];
     let subscriber = Subscriber::at(&nodes[0], &world).await;
@@ -56,7 +56,7 @@ async fn of_64_replays_of_one_nonce_over_both_nodes_one_wins() {
 
 // t33, 8555-6.5-3, 8555-6.5-5
 #[tokio::test(flavor = "multi_thread")]
-async fn after_kill_9_of_a_node_its_nonces_are_refused_with_a_fresh_one_and_its_client_goes_on() {
+async fn t33_after_kill_9_of_a_node_its_nonces_are_refused_with_a_fresh_one_and_its_client_goes_on() {
     let world = World::new().await;
     let (mut a, b) = (world.node("a"), world.node("b"));
     let subscriber = Subscriber::at(&a, &world).await;
@@ -92,7 +92,7 @@ async fn after_kill_9_of_a_node_its_nonces_are_refused_with_a_fresh_one_and_its_
 
 // t33
 #[tokio::test(flavor = "multi_thread")]
-async fn nonces_of_a_node_that_was_stopped_and_started_again_are_still_good_at_the_other_exactly_once() {
+async fn t33_nonces_of_a_node_that_was_stopped_and_started_again_are_still_good_at_the_other_exactly_once() {
     let world = World::new().await;
     let (a, b) = (world.node("a"), world.node("b"));
     let subscriber = Subscriber::at(&a, &world).await;

@@ -40,7 +40,7 @@ mod tests {
 
     // 5280-4.1-1, T19
     #[test]
-    fn the_encoding_changes_with_the_year_2050() {
+    fn t19_the_encoding_changes_with_the_year_2050() {
         check("1970-01-01T00:00:00Z", b"\x17\x0d700101000000Z");
         check("2024-02-29T23:59:59Z", b"\x17\x0d240229235959Z");
         check("2049-12-31T23:59:59Z", b"\x17\x0d491231235959Z");

@@ -247,7 +247,7 @@ mod tests {
 
     // 5280-5-1, T19: the same change of encoding as in certificates
     #[test]
-    fn dates_are_written_in_the_encoding_of_their_year() {
+    fn t19_dates_are_written_in_the_encoding_of_their_year() {
         let tbs = TbsCrl {
             this_update: "2049-12-31T23:59:59Z".parse().unwrap(),
             next_update: "2050-01-07T23:59:59Z".parse().unwrap(),

@@ -4,7 +4,7 @@ use std::{
     ops::Range,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -34,6 +34,7 @@ type Which = fn(&Change) -> bool;
 pub struct WatchedStore {
     inner: Arc<dyn Database>,
     fault: Mutex<Option<(Which, Fault)>>,
+    uncounted: AtomicBool,
     under_way: AtomicUsize,
     /// PLANs that the store took.
     plans: AtomicUsize,
@@ -45,6 +46,7 @@ impl WatchedStore {
         Arc::new(Self {
             inner,
             fault: Mutex::default(),
+            uncounted: AtomicBool::new(false),
             under_way: AtomicUsize::new(0),
             plans: AtomicUsize::new(0),
             records: AtomicUsize::new(0),
@@ -54,6 +56,11 @@ impl WatchedStore {
     /// The next commit of that kind fails.
     pub fn fail_next(&self, which: Which, fault: Fault) {
         *self.fault.lock().unwrap() = Some((which, fault));
+    }
+
+    /// From now on no bucket of the rate limits can be read or written.
+    pub fn lose_the_counters(&self) {
+        self.uncounted.store(true, Ordering::SeqCst);
     }
 
     pub fn is_idle(&self) -> bool {
@@ -197,6 +204,9 @@ impl Store for WatchedStore {
     }
 
     fn spend(&self, spends: Vec<Spend>, now: Timestamp, only_look: bool) -> BoxFuture<'_, Result<Spent, StoreError>> {
+        if self.uncounted.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Unavailable("the counters are gone".to_owned())) });
+        }
         self.watched(self.inner.spend(spends, now, only_look))
     }
 
