@@ -35,6 +35,11 @@ impl Registry {
         self.methods = self.methods.drain(..).map(wrap).collect();
     }
 
+    /// Puts something around every check that is registered by now.
+    pub fn wrap_checks(&mut self, wrap: impl Fn(Arc<dyn PreIssuanceCheck>) -> Arc<dyn PreIssuanceCheck>) {
+        self.checks = self.checks.drain(..).map(wrap).collect();
+    }
+
     /// Puts something around every identifier type that is registered by now.
     pub fn wrap_identifier_types(&mut self, wrap: impl Fn(Arc<dyn IdentifierType>) -> Arc<dyn IdentifierType>) {
         self.identifier_types = self.identifier_types.drain(..).map(wrap).collect();
@@ -74,6 +79,10 @@ impl Registry {
 
     pub fn checks(&self) -> &[Arc<dyn PreIssuanceCheck>] {
         &self.checks
+    }
+
+    pub fn check(&self, name: &str) -> Option<&Arc<dyn PreIssuanceCheck>> {
+        self.checks.iter().find(|check| check.name() == name)
     }
 
     pub fn method(&self, name: &str) -> Option<&Arc<dyn ValidationMethod>> {

@@ -1,9 +1,11 @@
 //! `vidimus config`: what a configuration says, and whether it can be served.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use config::Config;
+use config::{Config, PerspectiveConfig};
+
+use crate::files;
 
 #[derive(Subcommand)]
 pub enum ConfigCommand {
@@ -24,14 +26,27 @@ impl ConfigCommand {
     pub fn run(self) -> Result<(), String> {
         match self {
             Self::Check(File { config }) => {
-                Config::read(&config).map_err(|error| error.to_string())?;
+                match of_perspective(&config) {
+                    true => PerspectiveConfig::read(&config).map(drop),
+                    false => Config::read(&config).map(drop),
+                }
+                .map_err(|error| error.to_string())?;
                 println!("{} is right", config.display());
             }
             Self::Show(File { config }) => {
-                let config = Config::read(&config).map_err(|error| error.to_string())?;
-                print!("{}", config.to_toml().map_err(|error| error.to_string())?);
+                let text = match of_perspective(&config) {
+                    true => PerspectiveConfig::read(&config).map(|config| config.to_toml()),
+                    false => Config::read(&config).map(|config| config.to_toml()),
+                };
+                let text = text.map_err(|error| error.to_string())?;
+                print!("{}", text.map_err(|error| error.to_string())?);
             }
         }
         Ok(())
     }
+}
+
+/// Whether it is the file of a remote perspective. One that cannot be read is judged as a server's, and that says why.
+fn of_perspective(file: &Path) -> bool {
+    files::read(file).is_ok_and(|text| PerspectiveConfig::is_meant_by(&text))
 }

@@ -144,6 +144,8 @@ pub struct Context<'a> {
     pub caa_identities: &'a [String],
     /// The profiles of the configuration, with what they are for.
     pub profiles: &'a BTreeMap<String, String>,
+    /// Whether this process looks for another, which alone knows its profiles.
+    pub only_looks: bool,
     pub account_url: AccountUrl,
     /// How long an order, and with it a challenge, may wait.
     pub order_lifetime: Duration,
@@ -200,7 +202,7 @@ const LATEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn email_tls(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
     let settings: config::EmailTls = context.settings()?;
-    if !context.profiles.contains_key(&settings.profile) {
+    if !context.only_looks && !context.profiles.contains_key(&settings.profile) {
         return Err(format!(
             "profile: there is no profile {:?}; make one, [profile.{}], for certificates of mail services",
             settings.profile, settings.profile

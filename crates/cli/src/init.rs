@@ -85,6 +85,7 @@ pub fn first_config(listen: SocketAddr, external_url: String) -> Config {
         database: Database::default(),
         acme: Acme::default(),
         validation: Validation::default(),
+        perspectives: None,
         issuer: BTreeMap::from([("issuing".to_owned(), issuer)]),
         profile: BTreeMap::from([("default".to_owned(), profile)]),
         extensions: BTreeMap::new(),

@@ -12,5 +12,6 @@ pub mod init;
 mod metrics;
 pub mod pages;
 pub mod pebble;
+pub mod perspective;
 pub mod serve;
 pub mod world;

@@ -3,7 +3,7 @@
 use std::{env, ffi::OsString, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
-use cli::{ca, config_command, dev, extensions, init, pages, pebble::Program, serve};
+use cli::{ca, config_command, dev, extensions, init, pages, pebble::Program, perspective, serve};
 
 /// A certificate authority, client and everything around them for ACME.
 #[derive(Parser)]
@@ -21,6 +21,8 @@ enum Command {
     Init(init::Init),
     /// Serve an authority.
     Serve(serve::Serve),
+    #[command(subcommand)]
+    Perspective(perspective::PerspectiveCommand),
     #[command(subcommand)]
     Ca(ca::CaCommand),
     /// Look at a configuration.
@@ -79,6 +81,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Dev(dev) => dev.run().await,
         Command::Init(init) => init.run(),
         Command::Serve(serve) => serve.run().await,
+        Command::Perspective(command) => command.run().await,
         Command::Ca(command) => command.run().await,
         Command::Config(command) => command.run(),
         Command::Pages(pages) => pages.run(),

@@ -50,6 +50,7 @@ fn identifiers() -> Result<String, String> {
         network: Arc::new(network),
         caa_identities: &["ca.example".to_owned()],
         profiles: &BTreeMap::from([("mail".to_owned(), String::new())]),
+        only_looks: false,
         account_url: Arc::new(|_| String::new()),
         order_lifetime: std::time::Duration::ZERO,
     };

@@ -12,6 +12,10 @@ impl Span {
         Self(Duration::from_secs(60 * minutes))
     }
 
+    pub const fn seconds_of(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
     pub fn duration(self) -> Duration {
         self.0
     }

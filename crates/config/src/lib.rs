@@ -6,6 +6,8 @@
 mod duration;
 mod extensions;
 mod page;
+mod perspective_file;
+mod perspectives;
 mod settings;
 
 use std::{collections::BTreeMap, path::Path};
@@ -13,7 +15,9 @@ use std::{collections::BTreeMap, path::Path};
 pub use duration::Span;
 pub use extensions::{Ari, EmailTls};
 pub use page::page;
-use serde::{Deserialize, Serialize};
+pub use perspective_file::PerspectiveConfig;
+pub use perspectives::{Perspective, Perspectives, Region, Remote};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub use settings::{
     Acme, Admin, Database, Directory, ExternalAccounts, Issuer, IssuerKind, LimitsPreset, Profile, Server, Uncounted,
     Validation,
@@ -32,6 +36,8 @@ pub struct Config {
     pub acme: Acme,
     #[serde(default)]
     pub validation: Validation,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perspectives: Option<Perspectives>,
     pub issuer: BTreeMap<String, Issuer>,
     pub profile: BTreeMap<String, Profile>,
     /// Each extension reads its own table.
@@ -53,22 +59,12 @@ pub enum ConfigError {
 impl Config {
     /// Reads a file; relative paths in it are left as they stand, relative to the file's folder.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
-        let name = file.display().to_string();
-        let text = std::fs::read_to_string(file).map_err(|error| ConfigError::Unreadable {
-            file: name.clone(),
-            error,
-        })?;
-        Self::parse(&text).map_err(|what| ConfigError::Wrong { file: name, what })
+        read(file, Self::parse)
     }
 
     /// `Err` is a sentence that names the key.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let deserializer = toml::Deserializer::parse(text).map_err(|error| sentence(text, &error))?;
-        let config: Self = serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            let path = error.path().to_string();
-            let what = sentence(text, error.inner());
-            if path == "." { what } else { format!("{path}: {what}") }
-        })?;
+        let config: Self = written(text)?;
         config.check()?;
         Ok(config)
     }
@@ -103,6 +99,9 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         for (name, directory) in &self.directory {
             self.check_directory(name, directory)?;
+        }
+        if let Some(perspectives) = &self.perspectives {
+            perspectives.check()?;
         }
         if !self.server.external_url.starts_with("https://") {
             let seen = &self.server.external_url;
@@ -180,6 +179,26 @@ impl Config {
         let own = self.of_directory(name).expect("invariant: it is in the map");
         own.check().map_err(|why| format!("directory.{name}: {why}"))
     }
+}
+
+/// Reads a file of settings.
+fn read<T>(file: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| ConfigError::Unreadable {
+        file: name.clone(),
+        error,
+    })?;
+    parse(&text).map_err(|what| ConfigError::Wrong { file: name, what })
+}
+
+/// Settings as they are written; `Err` is a sentence that names the key.
+fn written<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let deserializer = toml::Deserializer::parse(text).map_err(|error| sentence(text, &error))?;
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let what = sentence(text, error.inner());
+        if path == "." { what } else { format!("{path}: {what}") }
+    })
 }
 
 /// One line, where the library's own text draws a picture.

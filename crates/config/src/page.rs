@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{Admin, Ari, Config, Database, EmailTls};
+use crate::{Admin, Ari, Config, Database, EmailTls, Perspectives};
 
 /// Markdown, for `docs/operating/configuration.md`.
 pub fn page() -> String {
@@ -21,6 +21,7 @@ pub fn page() -> String {
 
 fn all_sections() -> Vec<Section<'static>> {
     let mut all = sections(include_str!("settings.rs"));
+    all.extend(sections(include_str!("perspectives.rs")));
     all.extend(sections(include_str!("extensions.rs")));
     all
 }
@@ -72,6 +73,7 @@ fn default_of(section: &str, key: &str) -> Option<String> {
         crate::Acme::default().default_profile,
     );
     let extension = match section {
+        "Perspectives" => toml::Table::try_from(Perspectives::default()).ok(),
         "Ari" => toml::Table::try_from(Ari::default()).ok(),
         "EmailTls" => toml::Table::try_from(EmailTls::default()).ok(),
         _ => None,
@@ -114,7 +116,7 @@ mod tests {
     #[test]
     fn every_key_is_documented() {
         let sections = all_sections();
-        assert_eq!(sections.len(), 10);
+        assert_eq!(sections.len(), 13);
         for section in sections {
             assert!(section.about.starts_with("`["), "{}", section.name);
             for (key, text) in section.keys {

@@ -390,7 +390,7 @@ impl Default for Validation {
     }
 }
 
-fn span(text: &str) -> Span {
+pub(crate) fn span(text: &str) -> Span {
     text.parse()
         .expect("invariant: defaults are written right, and a test reads them all")
 }

@@ -43,6 +43,11 @@ impl Listener {
             .with_single_cert(chain, key)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Self::tls(address, config).await
+    }
+
+    /// TLS as the caller has it, with client certificates for example.
+    pub async fn tls(address: SocketAddr, config: ServerConfig) -> io::Result<Self> {
         Ok(Self {
             tcp: bind(address).await?,
             tls: Some(TlsAcceptor::from(Arc::new(config))),

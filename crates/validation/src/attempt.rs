@@ -12,6 +12,9 @@ use jiff::Timestamp;
 /// Where the times of evidence come from; composition hands in the world's clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// Where unpredictable octets come from; composition hands in the world's dice.
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
 /// An attempt under way.
 pub struct Attempt {
     method: &'static str,

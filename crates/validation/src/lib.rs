@@ -1,7 +1,7 @@
 //! Proving control over the network: the validation methods of RFC 8555 and RFC 8737, and the evidence of it.
 //!
 //! In scope: `http-01`, `dns-01`, `tls-alpn-01`; the DNS as a trait and a client for it; which addresses may be
-//! dialled; the record of everything that was seen. Out of scope: which challenges exist and what a validation
+//! dialled; looking from other places on the network too ([`perspectives`]); the record of everything that was seen. Out of scope: which challenges exist and what a validation
 //! changes (`authority`), and answering challenges (`client`).
 //!
 //! Every look is made for one attempt only: no cached answer, no connection used twice, no TLS session resumed.
@@ -16,8 +16,10 @@ mod double;
 pub mod excerpt;
 mod http01;
 pub mod issue_value;
+pub mod perspectives;
 pub mod policy;
 pub mod resolver;
+pub mod shuffled;
 mod tls_alpn01;
 pub mod unverified;
 

@@ -109,6 +109,10 @@ impl CaaCheck {
 }
 
 impl PreIssuanceCheck for CaaCheck {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
     fn check<'a>(&'a self, request: &'a PreIssuance<'a>) -> BoxFuture<'a, Result<Vec<Evidence>, Problem>> {
         Box::pin(self.look(request))
     }

@@ -28,6 +28,15 @@ pub struct InBandCaa {
 }
 
 impl PreIssuanceCheck for InBandCaa {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// The set comes with the request, and is the same from everywhere.
+    fn is_probe(&self) -> bool {
+        false
+    }
+
     fn check<'a>(&'a self, request: &'a PreIssuance<'a>) -> BoxFuture<'a, Result<Vec<Evidence>, Problem>> {
         Box::pin(std::future::ready(self.look(request)))
     }

@@ -42,6 +42,11 @@ impl ValidationMethod for OnionCsr {
         Ok(Some(Value::from(csr)))
     }
 
+    /// The response is the same from everywhere.
+    fn is_probe(&self) -> bool {
+        false
+    }
+
     fn validate(&self, request: ValidationRequest) -> BoxFuture<'static, Report> {
         let mut attempt = Attempt::begin(NAME, self.clock.clone());
         let outcome = prove(&request, &mut attempt);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     pub method: String,
-    /// From where: `local`, later the name of a remote perspective.
+    /// From where; what others saw of the same stands in it as [`Observation::Perspective`].
     pub perspective: String,
     pub started: Timestamp,
     pub finished: Timestamp,
@@ -85,6 +85,20 @@ pub enum Observation {
         transcript: String,
         /// The values that stood where a proof stands.
         found: Vec<String>,
+    },
+    /// What another perspective reported of the same look, or why it counts as none.
+    Perspective {
+        name: String,
+        region: String,
+        corroborates: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
+        observations: Vec<Observation>,
+    },
+    /// How many of them agreed, like `3/4 (primary + a, b, c; not d)`.
+    Quorum {
+        about: Vec<String>,
+        result: String,
     },
     /// Something that failed in a way no other variant tells.
     Failed {

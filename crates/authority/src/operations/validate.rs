@@ -222,9 +222,9 @@ fn not_begun(method: &str, started: Timestamp, finished: Timestamp) -> Report {
 pub(super) const VALIDATIONS_AT_ONCE: usize = 100;
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-/// Longer than the wait for a place and a method's own bound, which is thirty seconds at most; the rest is for a slow
-/// commit.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(60);
+/// Longer than the wait for a place, a method's own bound, which is thirty seconds at most, and that of remote
+/// perspectives, which have as much again; the rest is for a slow commit.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(90);
 
 /// Why an attempt is made.
 #[derive(Clone, Copy, PartialEq, Eq)]

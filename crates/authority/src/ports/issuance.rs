@@ -106,6 +106,14 @@ pub enum IssuanceFailure {
 
 /// A last look at an order's names between `ready` and PLAN: the place of CAA (RFC 8659) and whatever else may say no.
 pub trait PreIssuanceCheck: Send + Sync {
+    /// What its evidence calls it.
+    fn name(&self) -> &'static str;
+
+    /// Whether it looks at the network, so that a look from elsewhere could see something else (RFC 8555 §10.2).
+    fn is_probe(&self) -> bool {
+        true
+    }
+
     /// What was seen, to be kept with the certificate; `Err` is the refusal in its own words.
     fn check<'a>(&'a self, request: &'a PreIssuance<'a>) -> BoxFuture<'a, Result<Vec<Evidence>, Problem>>;
 }

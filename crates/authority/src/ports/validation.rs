@@ -49,6 +49,11 @@ pub trait ValidationMethod: Send + Sync {
         true
     }
 
+    /// Whether it looks at the network, so that a look from elsewhere could see something else (RFC 8555 §10.2).
+    fn is_probe(&self) -> bool {
+        true
+    }
+
     /// Looks, once, and says what was seen. A failed validation is a result, not an error; the future ends within
     /// a bound of its own and has no effect on anything but the network.
     fn validate(&self, request: ValidationRequest) -> BoxFuture<'static, Report>;

@@ -6,6 +6,8 @@ mod identity;
 mod issuers;
 mod kept;
 mod peers;
+mod perspective;
+mod perspectives;
 mod policy;
 
 use std::{
@@ -32,7 +34,7 @@ use self::{
     kept::{Kept, kept},
     peers::peer,
 };
-pub use self::{identity::tls_identity, kept::IN_MEMORY, policy::registered_domain};
+pub use self::{identity::tls_identity, kept::IN_MEMORY, perspective::Station, policy::registered_domain};
 use crate::{ca::OperatorDesk, files, metrics, world};
 
 /// A node that is ready to serve: everything opened, every port bound.

@@ -59,6 +59,14 @@ impl ValidationMethod for Disturbed {
         self.method.take_response(payload)
     }
 
+    fn reusable(&self) -> bool {
+        self.method.reusable()
+    }
+
+    fn is_probe(&self) -> bool {
+        self.method.is_probe()
+    }
+
     fn validate(&self, request: ValidationRequest) -> BoxFuture<'static, Report> {
         let (method, sleep, always_valid) = (self.method.clone(), self.sleep, self.always_valid);
         Box::pin(async move {

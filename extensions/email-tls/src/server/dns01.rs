@@ -63,6 +63,10 @@ impl ValidationMethod for DnsOfServices {
         self.base.reusable()
     }
 
+    fn is_probe(&self) -> bool {
+        self.base.is_probe()
+    }
+
     fn validate(&self, request: ValidationRequest) -> BoxFuture<'static, Report> {
         if service_of(&request.name).is_none() {
             return self.base.validate(request);

@@ -210,6 +210,10 @@ impl ScriptedCheck {
 }
 
 impl PreIssuanceCheck for ScriptedCheck {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
     fn check<'a>(&'a self, request: &'a PreIssuance<'a>) -> BoxFuture<'a, Result<Vec<Evidence>, Problem>> {
         Box::pin(async move {
             let gate = self.gate.lock().unwrap().take();

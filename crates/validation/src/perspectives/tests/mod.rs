@@ -1,0 +1,5 @@
+mod checks;
+mod desk;
+mod far;
+mod remotes;
+mod rule;
