@@ -160,6 +160,9 @@ pub struct Policy {
     pub validation_retry: Duration,
     /// How long one node may work on a piece of work before another takes it.
     pub lease: Duration,
+    /// Longer than the wait for a place and a method's own bound, which is thirty seconds at most where no remote
+    /// perspectives are asked; the rest is for a slow commit.
+    pub longest_attempt: Duration,
     /// How long after PLAN a certificate may still be signed.
     pub issuance_limit: Duration,
     /// SHA-256 of SubjectPublicKeyInfo: keys that get neither account nor certificate.
@@ -186,6 +189,7 @@ impl Default for Policy {
             validation_attempts: 3,
             validation_retry: Duration::from_secs(5),
             lease: Duration::from_secs(60),
+            longest_attempt: Duration::from_secs(60),
             issuance_limit: Duration::from_secs(600),
             blocked_keys: HashSet::new(),
         }

@@ -52,7 +52,7 @@ impl Authority {
 
     /// Longer than any attempt lasts, so that nobody takes over what is still worked on.
     pub(super) fn validation_lease(&self) -> Timestamp {
-        later(self.runtime.now(), self.policy.lease.max(LONGEST_ATTEMPT))
+        later(self.runtime.now(), self.policy.lease.max(self.policy.longest_attempt))
     }
 
     /// Makes an attempt at an authorization whose lease is already ours.
@@ -221,10 +221,6 @@ fn not_begun(method: &str, started: Timestamp, finished: Timestamp) -> Report {
 /// Hundreds of names a second where targets answer, and ten where each takes all the time it may.
 pub(super) const VALIDATIONS_AT_ONCE: usize = 100;
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
-
-/// Longer than the wait for a place, a method's own bound, which is thirty seconds at most, and that of remote
-/// perspectives, which have as much again; the rest is for a slow commit.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(90);
 
 /// Why an attempt is made.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,11 @@ pub(super) fn policy(config: &Config, folder: &Path) -> Result<Policy, String> {
             limit.as_secs()
         ));
     }
+    let asking = config
+        .perspectives
+        .as_ref()
+        .map(|settings| settings.time_limit.duration());
+    let asking = asking.unwrap_or_default();
     let blocked_keys = match &config.acme.blocked_keys {
         Some(file) => blocked_keys(&folder.join(file))?,
         None => HashSet::new(),
@@ -54,6 +59,7 @@ pub(super) fn policy(config: &Config, folder: &Path) -> Result<Policy, String> {
         validation_attempts: config.validation.attempts,
         validation_retry: config.validation.retry_after.duration(),
         lease,
+        longest_attempt: Policy::default().longest_attempt + asking,
         blocked_keys,
         ..Policy::default()
     })

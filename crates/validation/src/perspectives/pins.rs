@@ -73,8 +73,7 @@ impl Identity {
         })
     }
 
-    /// A new one, certificate and key in PEM. It ends when it is taken off the file of the other side, and not before
-    /// (RFC 5280 §4.1.2.5).
+    /// A new one, certificate and key in PEM. It ends when it is taken off the file of the other side, and not before.
     pub fn make(name: &str, serial: [u8; 19], now: Timestamp) -> Result<(String, Zeroizing<String>), String> {
         let name = DistinguishedName::with_common_name(name).map_err(|error| error.to_string())?;
         let key = KeyPair::generate_p256();
@@ -234,5 +233,5 @@ impl ClientCertVerifier for Only {
     }
 }
 
-/// 9999-12-31T23:59:59Z.
-const END_OF_TIME: i64 = 253_402_300_799;
+/// 9999-01-01T00:00:00Z: no end, as far as our own dates reach.
+const END_OF_TIME: i64 = 253_370_764_800;
