@@ -217,7 +217,14 @@ async fn t16_a_hijack_near_one_of_three_perspectives_is_outvoted_and_near_two_it
             .contains("2 of 3 other perspectives"),
         "{problem}"
     );
+    // It knows for which account it looks.
+    let ours = format!("ca.example; accounturi={}; validationmethods=dns-01", account.url);
+    let ours = [Property {
+        value: ours,
+        ..elsewhere[0].clone()
+    }];
     authority.far[0].1.handle.clear_caa(&name).unwrap();
+    authority.far[0].1.handle.add_caa(&name, &ours).unwrap();
     finalize(&world, &account, &order, &name).await.expect(200).unwrap();
     let checks = authority.stored("SELECT data FROM certificates");
     assert!(checks.contains("2/3 (primary + far0, far2; not far1)"), "{checks}");
@@ -277,6 +284,29 @@ async fn t16_one_certificate_for_two_perspectives_does_not_start() {
     let said = String::from_utf8_lossy(&served.stderr).into_owned();
     assert!(
         !served.status.success() && said.contains("known by the same certificate"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_perspective_has_every_extension_that_an_authority_may_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("far.toml").display().to_string();
+    let mut text = String::from(
+        "[perspective]\nname = \"far\"\nlisten = \"127.0.0.1:0\"\nexternal_url = \"https://ca.example\"\n\
+         caa_identities = [\"ca.example\"]\n[validation]\nresolvers = [\"127.0.0.1:1\"]\n",
+    );
+    for name in ["dns-account", "dns-persist", "email-tls", "onion", "subdomains"] {
+        text += &format!("[extensions.{name}]\nenabled = true\n");
+    }
+    fs::write(&file, &text).unwrap();
+    let (_running, url) = start(&["perspective", "serve", "--config", &file]);
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    let mut elsewhere = vidimus(&["perspective", "serve", "--config", &file, "--listen", "0.0.0.0:0"]);
+    let refused = elsewhere.output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && said.contains("perspective.listen"),
         "{said}"
     );
 }

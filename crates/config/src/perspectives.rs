@@ -1,6 +1,10 @@
 //! Settings of looking from several places: the authority's, and those of `vidimus perspective`.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +44,7 @@ pub struct Remote {
 }
 
 /// The service region of an Internet registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Region {
     Afrinic,
@@ -104,6 +108,14 @@ impl Perspectives {
                 "perspectives.remotes_at_least: it is {}, and there are {remotes} [perspectives.remote.NAME]; name as many, \
                  and at least one",
                 self.remotes_at_least
+            ));
+        }
+        let regions: BTreeSet<_> = self.remote.values().map(|remote| remote.region).collect();
+        if regions.len() < self.regions_at_least {
+            return Err(format!(
+                "perspectives.regions_at_least: it is {}, and the remotes are in {}; name some elsewhere",
+                self.regions_at_least,
+                regions.len()
             ));
         }
         if self.time_limit.duration().is_zero() || self.time_limit > LONGEST {

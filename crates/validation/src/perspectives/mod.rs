@@ -21,7 +21,7 @@ mod remote;
 mod tests;
 mod wire;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use authority::{Registry, model::AccountId, ports::AccountUrl};
 use futures_util::future::join_all;
@@ -74,19 +74,17 @@ impl Perspectives {
         if remotes.len() < least {
             return Err(PerspectivesError::TooFew(remotes.len(), least));
         }
-        let regions: std::collections::BTreeSet<_> = remotes.iter().map(Remote::region).collect();
+        let regions: BTreeSet<_> = remotes.iter().map(Remote::region).collect();
         if regions.len() < rule.regions_at_least {
             return Err(PerspectivesError::TooNear(regions.len(), rule.regions_at_least));
         }
         for (at, remote) in remotes.iter().enumerate() {
             for other in &remotes[..at] {
-                let both = || (other.name().to_owned(), remote.name().to_owned());
+                let (one, two) = (other.name().to_owned(), remote.name().to_owned());
                 if remote.is_at_the_place_of(other) {
-                    let (one, two) = both();
                     return Err(PerspectivesError::OnePlace(one, two));
                 }
                 if remote.is_known_as(other) {
-                    let (one, two) = both();
                     return Err(PerspectivesError::OneIdentity(one, two));
                 }
             }

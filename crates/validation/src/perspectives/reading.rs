@@ -87,7 +87,7 @@ fn objection(problem: &Problem, transient: bool) -> Objection {
     };
     Objection {
         kind,
-        detail: bounded(&problem.detail),
+        detail: bounded(&without_resolvers(&problem.detail)),
         transient,
         looked: true,
     }
@@ -101,6 +101,15 @@ fn silence() -> Objection {
         transient: true,
         looked: false,
     }
+}
+
+/// Whom a remote asks in the DNS is in evidence, and not for subscribers.
+fn without_resolvers(text: &str) -> String {
+    let mut parts = text.split(" (asked ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |told, part| {
+        told + part.split_once(')').map_or("", |(_, rest)| rest)
+    })
 }
 
 fn bounded(text: &str) -> String {

@@ -5,10 +5,11 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 use authority::{
     Registry,
     identifier::Dns as DnsNames,
-    model::{Evidence, Observation},
+    model::{AccountId, Evidence, Observation},
     ports::{AccountUrl, BoxFuture, PreIssuance, PreIssuanceCheck, Report, ValidationMethod},
 };
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::{server::conn::http1, service::service_fn};
@@ -181,6 +182,37 @@ async fn what_cannot_be_looked_at_here_is_refused_and_says_why() {
     assert_eq!(probing.handle(get).await.status(), StatusCode::METHOD_NOT_ALLOWED);
     let elsewhere = Request::post("/").body(Full::<Bytes>::default()).unwrap();
     assert_eq!(probing.handle(elsewhere).await.status(), StatusCode::NOT_FOUND);
+}
+
+/// Looks without end.
+struct Endless;
+
+impl ValidationMethod for Endless {
+    fn name(&self) -> &'static str {
+        "endless-01"
+    }
+
+    fn offered_for(&self, _name: &authority::identifier::Name) -> bool {
+        true
+    }
+
+    fn validate(&self, _request: authority::ports::ValidationRequest) -> BoxFuture<'static, Report> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn one_question_too_many_is_refused_at_once_and_whoever_leaves_makes_room() {
+    let (desk, url) = desk(vec![Arc::new(Endless), Seen::control()]);
+    let endless = question(validation("endless-01", "example.org")).to_string();
+    let mut first = Box::pin(ask(&desk, endless));
+    assert!((&mut first).now_or_never().is_none());
+    assert_eq!(url(AccountId(0)), "https://ca.example/7");
+    let second = question(validation("seen-01", "example.org")).to_string();
+    assert_eq!(ask(&desk, second.clone()).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    drop(first);
+    assert_eq!(url(AccountId(0)), "");
+    assert_eq!(ask(&desk, second).await.0, StatusCode::OK);
 }
 
 /// Serves a desk over TLS; returns where.

@@ -185,7 +185,7 @@ pub fn compose(remotes: Vec<Remote>, regions_at_least: usize) -> Result<Perspect
 }
 
 /// Long enough for any answer that comes, and as long as tests of silence last.
-pub const TIME_LIMIT: Duration = Duration::from_secs(3);
+pub const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// A method that has seen what a test says.
 pub struct Seen {

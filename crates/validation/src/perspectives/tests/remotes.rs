@@ -14,7 +14,7 @@ use authority::{
     model::Observation,
     ports::{Report, ValidationMethod},
 };
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use serde_json::{Map, Value, json};
 
 use super::far::{Far, Reply, Seen, agreement, http, perspectives, refusal, request};
@@ -191,14 +191,14 @@ fn faults() -> Vec<(&'static str, fn(&Value) -> Reply)> {
 async fn t16_whatever_else_a_remote_does_than_to_answer_is_no_corroboration() {
     let trials = faults().into_iter().map(|(named, fault)| async move {
         let (agreeing, one, two) = (Far::agreeing().await, Far::that(fault).await, Far::that(fault).await);
-        let outvoted = validated(&[&agreeing, &one], 1).await;
+        let (fewer, more) = ([&agreeing, &one], [&agreeing, &one, &two]);
+        let (outvoted, report) = join(validated(&fewer, 1), validated(&more, 1)).await;
         assert_eq!(outvoted.verdict, Ok(()), "{named}");
         assert_eq!(quorum(&outvoted), "1/2 (primary + p0; not p1)", "{named}");
         let Observation::Perspective { problem: Some(why), .. } = &outvoted.evidence.observations[2] else {
             panic!("{named}: {outvoted:?}");
         };
         assert!(why.contains(named), "{named}: {why}");
-        let report = validated(&[&agreeing, &one, &two], 1).await;
         let problem = report.verdict.unwrap_err();
         assert_eq!(problem.kind, ProblemType::ServerInternal, "{named}");
         assert!(
@@ -345,6 +345,20 @@ async fn a_remote_s_words_are_bounded_and_its_types_are_acme_s() {
     assert!(
         problem.detail.len() < 3000 && !problem.detail.contains(char::is_control),
         "{problem:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_subscriber_does_not_learn_whom_a_remote_asks_in_the_dns() {
+    let detail = "Looking up a: A: SERVFAIL (asked 10.0.0.53:53); AAAA: SERVFAIL (asked [fd00::53]:53).";
+    let far = [Far::refusing(detail, false).await, Far::refusing(detail, false).await];
+    let report = validated(&[&far[0], &far[1]], 1).await;
+    let told = report.verdict.unwrap_err().detail;
+    assert!(told.ends_with("Looking up a: A: SERVFAIL; AAAA: SERVFAIL."), "{told}");
+    let evidence = serde_json::to_string(&report.evidence).unwrap();
+    assert!(
+        evidence.contains("10.0.0.53") && evidence.contains("fd00::53"),
+        "{evidence}"
     );
 }
 
