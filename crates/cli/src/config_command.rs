@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use config::{Config, PerspectiveConfig};
 
-use crate::files;
+use crate::{compose, files};
 
 #[derive(Subcommand)]
 pub enum ConfigCommand {
-    /// Say whether the file is right; if not, which key is wrong. Files that it names and the settings of extensions are
-    /// read when it is served.
+    /// Say whether the file could be served; if not, what is wrong with it. The files that it names are read, and nothing
+    /// is written.
     Check(File),
     /// Print the file with every default filled in.
     Show(File),
@@ -23,14 +23,18 @@ pub struct File {
 }
 
 impl ConfigCommand {
-    pub fn run(self) -> Result<(), String> {
+    pub async fn run(self) -> Result<(), String> {
         match self {
             Self::Check(File { config }) => {
                 match of_perspective(&config) {
-                    true => PerspectiveConfig::read(&config).map(drop),
-                    false => Config::read(&config).map(drop),
+                    true => PerspectiveConfig::read(&config)
+                        .map(drop)
+                        .map_err(|error| error.to_string())?,
+                    false => {
+                        let read = Config::read(&config).map_err(|error| error.to_string())?;
+                        compose::check(&read, config.parent().unwrap_or(Path::new("."))).await?;
+                    }
                 }
-                .map_err(|error| error.to_string())?;
                 println!("{} is right", config.display());
             }
             Self::Show(File { config }) => {

@@ -83,7 +83,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Serve(serve) => serve.run().await,
         Command::Perspective(command) => command.run().await,
         Command::Ca(command) => command.run().await,
-        Command::Config(command) => command.run(),
+        Command::Config(command) => command.run().await,
         Command::Pages(pages) => pages.run(),
         Command::Cert(command) => return command.run(&mut client::commands::Output::standard()).await,
         Command::Account(command) => return command.run(&mut client::commands::Output::standard()).await,

@@ -64,10 +64,10 @@ fn a_key_that_cannot_be_read() {
     for (file, setting) in [("api.key", "server.tls_key"), ("issuing.key", "issuer.issuing")] {
         let authority = Authority::new();
         fs::write(authority.file(file), "not a key\n").unwrap();
-        said(&authority.refuses_to_serve(), &[setting, file, "PKCS#8"]);
+        said(&authority.refuses_to_serve_as_checked(), &[setting, file, "PKCS#8"]);
         fs::remove_file(authority.file(file)).unwrap();
         said(
-            &authority.refuses_to_serve(),
+            &authority.refuses_to_serve_as_checked(),
             &[setting, file, "cannot be read", "name a file that this user can read"],
         );
     }
@@ -78,12 +78,12 @@ fn a_key_of_another_certificate() {
     let authority = Authority::new();
     fs::copy(authority.file("api.key"), authority.file("issuing.key")).unwrap();
     said(
-        &authority.refuses_to_serve(),
+        &authority.refuses_to_serve_as_checked(),
         &["issuing", "not the certificate's key", "issuing.key"],
     );
     let authority = Authority::new();
     fs::copy(authority.file("issuing.key"), authority.file("api.key")).unwrap();
-    said(&authority.refuses_to_serve(), &["server.tls_key", "api.key"]);
+    said(&authority.refuses_to_serve_as_checked(), &["server.tls_key", "api.key"]);
 }
 
 // t24
@@ -95,7 +95,7 @@ fn an_issuer_that_expired() {
     fs::write(authority.file("issuing.pem"), expired.issuing).unwrap();
     fs::write(authority.file("issuing.key"), &*expired.issuing_key).unwrap();
     said(
-        &authority.refuses_to_serve(),
+        &authority.refuses_to_serve_as_checked(),
         &["issuer.issuing", "issuing.pem", "expired at 20", "have it renewed"],
     );
 }
@@ -105,7 +105,7 @@ fn a_key_of_the_configuration_that_does_not_exist() {
     let authority = Authority::new();
     authority.set("server", "listen_on", "127.0.0.1:1");
     said(
-        &authority.refuses_to_serve(),
+        &authority.refuses_to_serve_as_checked(),
         &["vidimus.toml", "listen_on", "expected one of", "external_url"],
     );
 }
@@ -121,7 +121,10 @@ fn a_value_that_cannot_be_meant() {
     ] {
         let authority = Authority::new();
         authority.set(section, key, value);
-        said(&authority.refuses_to_serve(), &[&format!("{section}.{key}"), why]);
+        said(
+            &authority.refuses_to_serve_as_checked(),
+            &[&format!("{section}.{key}"), why],
+        );
     }
 }
 
@@ -151,7 +154,7 @@ fn an_issuer_whose_settings_are_another_kinds() {
             format!("{config}\n[issuer.legacy]\n{text}\n"),
         )
         .unwrap();
-        said(&authority.refuses_to_serve(), &parts);
+        said(&authority.refuses_to_serve_as_checked(), &parts);
     }
 }
 
@@ -159,9 +162,12 @@ fn an_issuer_whose_settings_are_another_kinds() {
 fn a_configuration_that_is_not_there_or_not_toml() {
     let authority = Authority::new();
     fs::write(authority.file("vidimus.toml"), "[server\n").unwrap();
-    said(&authority.refuses_to_serve(), &["vidimus.toml", "line 1"]);
+    said(&authority.refuses_to_serve_as_checked(), &["vidimus.toml", "line 1"]);
     fs::remove_file(authority.file("vidimus.toml")).unwrap();
-    said(&authority.refuses_to_serve(), &["vidimus.toml", "cannot be read"]);
+    said(
+        &authority.refuses_to_serve_as_checked(),
+        &["vidimus.toml", "cannot be read"],
+    );
 }
 
 #[test]
@@ -192,7 +198,7 @@ fn an_extension_that_cannot_work_as_it_is_set() {
         let authority = Authority::new();
         let config = fs::read_to_string(authority.file("vidimus.toml")).unwrap();
         fs::write(authority.file("vidimus.toml"), format!("{config}\n{text}\n")).unwrap();
-        said(&authority.refuses_to_serve(), &parts);
+        said(&authority.refuses_to_serve_as_checked(), &parts);
     }
     for identity in ["CA.example", "ca.example.", "*.example", ""] {
         let authority = Authority::new();
@@ -203,7 +209,7 @@ fn an_extension_that_cannot_work_as_it_is_set() {
         acme.insert("caa_identities".into(), vec![identity].into());
         fs::write(file, config.to_string()).unwrap();
         said(
-            &authority.refuses_to_serve(),
+            &authority.refuses_to_serve_as_checked(),
             &["acme.caa_identities", "in lower case without a final dot"],
         );
     }
@@ -240,6 +246,19 @@ impl Authority {
         fs::write(file, config.to_string()).unwrap();
     }
 
+    /// What it says instead, and what `config check` says too.
+    fn refuses_to_serve_as_checked(&self) -> String {
+        let sentence = self.refuses_to_serve();
+        let checked = Command::new(env!("CARGO_BIN_EXE_vidimus"))
+            .args(["config", "check", "--config"])
+            .arg(self.file("vidimus.toml"))
+            .output()
+            .unwrap();
+        assert_eq!(checked.status.code(), Some(1));
+        assert_eq!(self.sentence(&String::from_utf8(checked.stderr).unwrap()), sentence);
+        sentence
+    }
+
     /// What it says instead.
     fn refuses_to_serve(&self) -> String {
         let mut server = Command::new(env!("CARGO_BIN_EXE_vidimus"))
@@ -263,7 +282,12 @@ impl Authority {
         let mut sentence = String::new();
         server.stderr.take().unwrap().read_to_string(&mut sentence).unwrap();
         assert_eq!(server.wait().unwrap().code(), Some(1), "{sentence}");
-        let (sentence, rest) = sentence.split_once('\n').expect("a line");
+        self.sentence(&sentence)
+    }
+
+    /// The one sentence of what a command said, without the folder.
+    fn sentence(&self, said: &str) -> String {
+        let (sentence, rest) = said.split_once('\n').expect("a line");
         assert!(rest.is_empty(), "{sentence}\nis followed by\n{rest}");
         sentence
             .strip_prefix("vidimus: ")

@@ -103,6 +103,11 @@ impl Config {
         if let Some(perspectives) = &self.perspectives {
             perspectives.check()?;
         }
+        if let Some(address) = self.server.peer.filter(|address| address.ip().is_unspecified()) {
+            return Err(format!(
+                "server.peer: other nodes are told this address and cannot reach {address}; name the one that they can reach"
+            ));
+        }
         if !self.server.external_url.starts_with("https://") {
             let seen = &self.server.external_url;
             return Err(format!(

@@ -101,8 +101,8 @@ const HEADER: &str = "\
 # Configuration
 
 One TOML file. Unknown keys are refused. Relative paths are relative to the file's folder. `vidimus init --dir DIR` writes
-a first one, `vidimus config check --config FILE` reads one and says what is wrong with it (files that it names, and the settings of
-extensions, are read when it is served), `vidimus config show` prints it with every default filled in. This page is generated from the code (`cargo xtask docs`).
+a first one, `vidimus config check --config FILE` reads one, and every file that it
+names, and says why it could not be served; `vidimus config show` prints it with every default filled in. This page is generated from the code (`cargo xtask docs`).
 
 Extensions are tables `[extensions.NAME]` with `enabled = true` or `false`. On by themselves: `ari`, `ip`, `profiles`, and `caa` where
 `[acme] caa_identities` has a name. Off: `csr-first` ([back-ends.md](back-ends.md)), `dns-account`, `dns-persist`, `subdomains`

@@ -200,3 +200,63 @@ pub(crate) fn ca_extensions(
         extension::authority_key_identifier(issuer_key_identifier),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(lifetime: Duration) -> Profile {
+        Profile {
+            name: "default".to_owned(),
+            description: String::new(),
+            issuer: "default".to_owned(),
+            lifetime,
+            backdate: Duration::from_secs(3600),
+            common_name: false,
+            client_auth: false,
+        }
+    }
+
+    // 5280-4.1-1
+    #[test]
+    fn t19_the_lifetime_is_to_the_second_with_both_ends_counted() {
+        let issuer = Lifespan {
+            name: "default",
+            not_before: Timestamp::UNIX_EPOCH,
+            not_after: "2100-01-01T00:00:00Z".parse().unwrap(),
+        };
+        let day = 24 * 3600;
+        for lifetime in [8 * 3600, 7 * day, 90 * day, 398 * day].map(Duration::from_secs) {
+            for now in [
+                "2026-02-27T23:59:59Z",
+                "2027-12-31T23:30:00Z",
+                "2028-02-28T23:59:59Z",
+                "2049-12-31T23:59:59Z",
+            ] {
+                let now: Timestamp = now.parse().unwrap();
+                let asked = Validity {
+                    not_before: None,
+                    not_after: None,
+                };
+                let (from, to) = profile(lifetime).validity(asked, now, issuer).unwrap();
+                let seconds = to.as_second() - from.as_second() + 1;
+                assert_eq!(seconds, lifetime.as_secs() as i64, "{now}");
+                let asked = Validity {
+                    not_before: Some(now),
+                    not_after: None,
+                };
+                let (from, to) = profile(lifetime).validity(asked, now, issuer).unwrap();
+                assert_eq!(
+                    (from, to.as_second() - from.as_second() + 1),
+                    (now, lifetime.as_secs() as i64)
+                );
+                // The second that made three million too long is refused where it is asked for.
+                let asked = Validity {
+                    not_before: Some(now),
+                    not_after: Some(to + SignedDuration::from_secs(1)),
+                };
+                assert!(profile(lifetime).validity(asked, now, issuer).is_err(), "{now}");
+            }
+        }
+    }
+}

@@ -85,6 +85,18 @@ impl Directory {
     }
 }
 
+/// Every directory of a node, the one at the root first.
+pub(super) fn directories(config: &Config, ground: &Ground<'_>, seams: &impl Seams) -> Result<Vec<Directory>, String> {
+    let mut directories = vec![Directory::compose(ROOT, config, ground, seams)?];
+    for name in config.directory.keys() {
+        let own = config.of_directory(name).expect("invariant: it is in the map");
+        let directory = Directory::compose(name, &own, ground, seams);
+        directories.push(directory.map_err(|why| format!("directory.{name}: {why}"))?);
+    }
+    distinct_tags(&directories)?;
+    Ok(directories)
+}
+
 /// What tells the identifiers of one directory from those of another: of its name, so that it stays when others come.
 fn tag(name: &str) -> u16 {
     if name == ROOT {
@@ -94,7 +106,7 @@ fn tag(name: &str) -> u16 {
     u16::from_be_bytes([digest.as_ref()[0], digest.as_ref()[1]]).max(1)
 }
 
-pub(super) fn distinct_tags(directories: &[Directory]) -> Result<(), String> {
+fn distinct_tags(directories: &[Directory]) -> Result<(), String> {
     for (at, directory) in directories.iter().enumerate() {
         if let Some(other) = directories[..at]
             .iter()

@@ -1,6 +1,7 @@
 //! From a configuration to a running node. Each part that is composed has a file of its own.
 
 mod added;
+mod check;
 mod directory;
 mod identity;
 mod issuers;
@@ -28,13 +29,15 @@ use storage::Database;
 use tokio::sync::watch;
 use validation::dial::Network;
 
+pub use self::{
+    check::check, identity::tls_identity, kept::IN_MEMORY, perspective::Station, policy::registered_domain,
+};
 use self::{
-    directory::{Directory, Ground, ROOT, distinct_tags, fronts, operator_desk},
+    directory::{Directory, Ground, directories, fronts, operator_desk},
     issuers::certificates,
     kept::{Kept, kept},
     peers::peer,
 };
-pub use self::{identity::tls_identity, kept::IN_MEMORY, perspective::Station, policy::registered_domain};
 use crate::{ca::OperatorDesk, files, metrics, world};
 
 /// A node that is ready to serve: everything opened, every port bound.
@@ -138,17 +141,9 @@ impl Node {
             nonces: nonces.clone(),
             peers,
         };
-        let root = Directory::compose(ROOT, config, &ground, seams)?;
-        let mut directories = Vec::with_capacity(config.directory.len());
-        for name in config.directory.keys() {
-            let own = config.of_directory(name).expect("invariant: it is in the map");
-            directories.push(
-                Directory::compose(name, &own, &ground, seams).map_err(|why| format!("directory.{name}: {why}"))?,
-            );
-        }
+        let directories = directories(config, &ground, seams)?;
+        let root = &directories[0];
         let (authority, issuers, waiting) = (root.authority.clone(), root.issuers.clone(), ground.waiting);
-        directories.insert(0, root);
-        distinct_tags(&directories)?;
         let desk_of_operator = Arc::new(operator_desk(admin_token, &directories));
         let admin = listen("admin.listen", Listener::http(config.admin.listen).await)?;
         let public = match config.server.public_listen {

@@ -32,11 +32,6 @@ pub(super) async fn peer(
     database: &Arc<dyn Database>,
     nonces: &Arc<Nonces>,
 ) -> Result<(Peers, (Listener, PeerDesk)), String> {
-    if address.ip().is_unspecified() {
-        return Err(format!(
-            "server.peer: other nodes are told this address and cannot reach {address}; name the one that they can reach"
-        ));
-    }
     let listener = listen("server.peer", Listener::http(address).await)?;
     let secret = database.load_or_create_secret("peer", world::random_array()).await;
     let secret = secret.map_err(|error| format!("the database's peer key cannot be read: {error}"))?;
