@@ -36,6 +36,7 @@ use jiff::Timestamp;
 use jose::Thumbprint;
 use pkix::{
     certificate::Serial,
+    name::GeneralName,
     ocsp::{CertId, SingleResponse},
 };
 
@@ -161,6 +162,10 @@ impl Issuance for BombedIssuance {
 
     fn profiles(&self) -> Vec<(String, String)> {
         self.inner.profiles()
+    }
+
+    fn admit_name(&self, profile: &str, name: &GeneralName) -> Result<(), String> {
+        self.inner.admit_name(profile, name)
     }
 
     fn admit_validity(&self, profile: &str, asked: Validity, now: Timestamp) -> Result<(), String> {

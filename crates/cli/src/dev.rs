@@ -145,6 +145,16 @@ impl Dev {
             ..config.profile[&config.acme.default_profile].clone()
         };
         config.profile.insert(MAIL.to_owned(), mail);
+        let smime = config::Profile {
+            description: "S/MIME certificates of mailboxes".to_owned(),
+            purpose: config::Purpose::Email,
+            ..config.profile[&config.acme.default_profile].clone()
+        };
+        config.profile.insert(SMIME.to_owned(), smime);
+        let on = [("enabled".to_owned(), toml::Value::Boolean(true))];
+        config
+            .extensions
+            .insert("email-reply".to_owned(), on.into_iter().collect());
         config.extensions.insert("email-tls".to_owned(), self.mail());
         config.validation.allow_networks = LOOPBACK.iter().filter_map(|network| network.parse().ok()).collect();
         config
@@ -210,6 +220,8 @@ const CAA_IDENTITY: &str = "dev.vidimus.test";
 
 /// The profile of orders that name mail services.
 const MAIL: &str = "mail";
+/// The profile of orders that name mailboxes.
+const SMIME: &str = "smime";
 
 fn mail_port(text: &str) -> Result<(String, u16), String> {
     let wrong = || format!("{text:?} is no place and port as in imaps:993=1993");

@@ -61,6 +61,16 @@ pub const EXTENSIONS: &[Extension] = &[
             Ok(())
         },
     },
+    // Never on by itself: certificates for people are a service of its own.
+    Extension {
+        name: "email-reply",
+        on: |_| false,
+        register: |added, context| {
+            context.without_settings()?;
+            email_reply::register(&mut added.registry, &context.network);
+            Ok(())
+        },
+    },
     // Never on by itself: SRV-IDs are for private authorities and those of a sector.
     Extension {
         name: "email-tls",

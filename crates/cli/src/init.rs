@@ -65,6 +65,7 @@ pub fn first_config(listen: SocketAddr, external_url: String) -> Config {
         backdate: "1h".parse().expect("invariant: a duration"),
         common_name: false,
         client_auth: false,
+        purpose: config::Purpose::Tls,
     };
     Config {
         server: Server {

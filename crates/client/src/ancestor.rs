@@ -75,7 +75,7 @@ fn is_ancestor(domain: &Identifier, name: &Identifier) -> bool {
     match name {
         Identifier::Dns(name) => is_below(name),
         Identifier::Wildcard(base) => base == domain || is_below(base),
-        Identifier::Ip(_) | Identifier::Srv(_) => false,
+        Identifier::Ip(_) | Identifier::Srv(_) | Identifier::Email(_) => false,
     }
 }
 

@@ -134,7 +134,9 @@ impl Authorization {
             }
             Identifier::Wildcard(_) => "A wildcard can only be proven by dns-01: give --dns-hook.",
             Identifier::Ip(_) => "An address can only be proven by http-01 or tls-alpn-01.",
-            Identifier::Srv(_) | Identifier::Dns(_) => "Give a solver for one of the methods that the CA offers.",
+            Identifier::Srv(_) | Identifier::Email(_) | Identifier::Dns(_) => {
+                "Give a solver for one of the methods that the CA offers."
+            }
         };
         let failure = Failure {
             identifier: identifier.clone(),

@@ -36,7 +36,7 @@ impl Method {
     }
 
     /// RFC 8555 §8.3, RFC 8737 §3: a wildcard is proven by DNS alone; RFC 8738 §7: an address never is. RFC 9799 §3: a
-    /// hidden service is never proven by DNS, and its wildcard by its key alone. A service of a domain is proven where DNS
+    /// hidden service is never proven by DNS, and its wildcard by its key alone. A service or a mailbox of a domain is proven where DNS
     /// has it; of other methods their solvers know.
     pub fn can_prove(self, identifier: &Identifier) -> bool {
         match identifier {
@@ -46,7 +46,7 @@ impl Method {
             Identifier::Dns(_) => true,
             Identifier::Wildcard(_) => self == Self::Dns01,
             Identifier::Ip(_) => matches!(self, Self::Http01 | Self::TlsAlpn01),
-            Identifier::Srv(_) => self == Self::Dns01,
+            Identifier::Srv(_) | Identifier::Email(_) => self == Self::Dns01,
         }
     }
 }

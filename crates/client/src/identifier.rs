@@ -1,4 +1,4 @@
-//! The names a certificate is for (RFC 8555 §9.7.7, RFC 8738 §3, RFC 4985 §2).
+//! The names a certificate is for (RFC 8555 §9.7.7, RFC 8738 §3, RFC 4985 §2, RFC 8823 §3).
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -6,7 +6,7 @@ use idna::AsciiDenyList;
 use pkix::name::GeneralName;
 use serde::{Deserialize, Serialize};
 
-/// One name, as a person writes it: a host, a wildcard, an address or a service of a domain.
+/// One name, as a person writes it: a host, a wildcard, an address, a service of a domain or a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
@@ -18,6 +18,8 @@ pub enum Identifier {
     Ip(IpAddr),
     /// `_service.domain` (RFC 4985 §2), as an order of type `srv` has it.
     Srv(String),
+    /// A mailbox: `local@domain`, the domain as a host, the local part as it is (RFC 8823 §3).
+    Email(String),
 }
 
 impl Identifier {
@@ -30,6 +32,10 @@ impl Identifier {
             Self::Srv(name) => acme::Identifier {
                 kind: "srv".to_owned(),
                 value: name.clone(),
+            },
+            Self::Email(mailbox) => acme::Identifier {
+                kind: "email".to_owned(),
+                value: mailbox.clone(),
             },
         }
     }
@@ -47,6 +53,11 @@ impl Identifier {
                 .parse()
                 .ok()
                 .filter(|parsed| matches!(parsed, Self::Srv(_))),
+            "email" => identifier
+                .value
+                .parse()
+                .ok()
+                .filter(|parsed| matches!(parsed, Self::Email(_))),
             _ => None,
         }
     }
@@ -55,7 +66,7 @@ impl Identifier {
     pub fn is_proven_by(&self, identifier: &acme::Identifier, wildcard: bool) -> bool {
         match (self, Self::from_wire(identifier)) {
             (Self::Wildcard(base), Some(Self::Dns(name))) => wildcard && *base == name,
-            (Self::Dns(_) | Self::Ip(_) | Self::Srv(_), Some(other)) => !wildcard && *self == other,
+            (Self::Dns(_) | Self::Ip(_) | Self::Srv(_) | Self::Email(_), Some(other)) => !wildcard && *self == other,
             _ => false,
         }
     }
@@ -66,6 +77,10 @@ impl Identifier {
             Self::Wildcard(base) => GeneralName::Dns(format!("*.{base}")),
             Self::Ip(address) => GeneralName::Ip(*address),
             Self::Srv(name) => GeneralName::srv(name).expect("invariant: a name that was parsed is ASCII"),
+            Self::Email(mailbox) if mailbox.is_ascii() => GeneralName::Email(mailbox.clone()),
+            Self::Email(mailbox) => {
+                GeneralName::smtp_utf8_mailbox(mailbox).expect("invariant: a mailbox that was parsed is short")
+            }
         }
     }
 
@@ -76,11 +91,12 @@ impl Identifier {
                 .ok()
                 .filter(|parsed| matches!(parsed, Self::Dns(_) | Self::Wildcard(_))),
             GeneralName::Ip(address) => Some(Self::Ip(*address)),
-            other => other
-                .as_srv()?
-                .parse()
-                .ok()
-                .filter(|parsed| matches!(parsed, Self::Srv(_))),
+            GeneralName::Email(text) => mailbox(text),
+            other => match (other.as_srv(), other.as_smtp_utf8_mailbox()) {
+                (Some(text), _) => text.parse().ok().filter(|parsed| matches!(parsed, Self::Srv(_))),
+                (None, Some(text)) => mailbox(text),
+                (None, None) => None,
+            },
         }
     }
 
@@ -88,6 +104,9 @@ impl Identifier {
     pub fn server_name(&self) -> String {
         match self {
             Self::Dns(name) | Self::Wildcard(name) => name.clone(),
+            Self::Email(mailbox) => mailbox
+                .rsplit_once('@')
+                .map_or_else(String::new, |(_, domain)| domain.to_owned()),
             Self::Srv(name) => name
                 .split_once('.')
                 .map_or_else(String::new, |(_, domain)| domain.to_owned()),
@@ -109,9 +128,18 @@ impl Identifier {
     pub fn challenge_record(&self) -> Option<String> {
         match self {
             Self::Dns(name) | Self::Wildcard(name) | Self::Srv(name) => Some(format!("_acme-challenge.{name}.")),
+            Self::Email(mailbox) => mailbox
+                .rsplit_once('@')
+                .map(|(_, domain)| format!("_acme-challenge.{domain}.")),
             Self::Ip(_) => None,
         }
     }
+}
+
+fn mailbox(text: &str) -> Option<Identifier> {
+    text.parse()
+        .ok()
+        .filter(|parsed| matches!(parsed, Identifier::Email(_)))
 }
 
 impl FromStr for Identifier {
@@ -125,6 +153,13 @@ impl FromStr for Identifier {
         if let Ok(address) = literal.parse() {
             return Ok(Self::Ip(address));
         }
+        if let Some((local, domain)) = text.rsplit_once('@') {
+            let email = email(local, domain).map(Self::Email);
+            return email.map_err(|why| IdentifierError {
+                text: text.to_owned(),
+                why,
+            });
+        }
         match (text.strip_prefix("*."), text.strip_prefix('_')) {
             (Some(base), _) => host(base).map(Self::Wildcard),
             (None, Some(service)) => srv(service).map(Self::Srv),
@@ -134,6 +169,19 @@ impl FromStr for Identifier {
             text: text.to_owned(),
             why,
         })
+    }
+}
+
+/// A mailbox whose local part is a dot-string (RFC 5321 §4.1.2, RFC 6531 §3.3).
+fn email(local: &str, domain: &str) -> Result<String, &'static str> {
+    let is_atext = |character: char| match character.is_ascii() {
+        true => character.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(character),
+        false => !character.is_control() && !character.is_whitespace(),
+    };
+    let is_atom = |atom: &str| !atom.is_empty() && atom.chars().all(is_atext);
+    match local.len() <= 64 && local.split('.').all(is_atom) {
+        true => Ok(format!("{local}@{}", host(domain)?)),
+        false => Err("what stands before the @ is no local part of 1 to 64 octets without quotes"),
     }
 }
 
@@ -184,7 +232,7 @@ impl From<Identifier> for String {
 impl fmt::Display for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dns(name) | Self::Srv(name) => f.write_str(name),
+            Self::Dns(name) | Self::Srv(name) | Self::Email(name) => f.write_str(name),
             Self::Wildcard(base) => write!(f, "*.{base}"),
             Self::Ip(address) => write!(f, "{address}"),
         }
@@ -193,7 +241,7 @@ impl fmt::Display for Identifier {
 
 /// Why a text is no name for a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a host name, a wildcard, an address or a service of a domain: {why}")]
+#[error("{text:?} is not a host name, a wildcard, an address, a service of a domain or a mailbox: {why}")]
 pub struct IdentifierError {
     text: String,
     why: &'static str,

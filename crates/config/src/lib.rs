@@ -19,8 +19,8 @@ pub use perspective_file::PerspectiveConfig;
 pub use perspectives::{Perspective, Perspectives, Region, Remote};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub use settings::{
-    Acme, Admin, Database, Directory, ExternalAccounts, Issuer, IssuerKind, LimitsPreset, Profile, Server, Uncounted,
-    Validation,
+    Acme, Admin, Database, Directory, ExternalAccounts, Issuer, IssuerKind, LimitsPreset, Profile, Purpose, Server,
+    Uncounted, Validation,
 };
 
 /// A whole configuration. Unknown keys are refused.

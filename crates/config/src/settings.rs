@@ -254,12 +254,26 @@ pub struct Profile {
     /// How far notBefore lies in the past, for clocks that are behind.
     #[serde(default = "backdate")]
     pub backdate: Span,
-    /// Whether the first DNS name of at most 64 characters also stands in the subject.
+    /// What certificates are for: `tls` (servers), or mailboxes: `email` (one key signs and decrypts), `email-signing`, `email-encryption`.
+    #[serde(default)]
+    pub purpose: Purpose,
+    /// Whether the first DNS name or mailbox of at most 64 characters also stands in the subject.
     #[serde(default)]
     pub common_name: bool,
     /// Whether the certificate may also authenticate TLS clients.
     #[serde(default)]
     pub client_auth: bool,
+}
+
+/// What certificates of a profile are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    #[default]
+    Tls,
+    Email,
+    EmailSigning,
+    EmailEncryption,
 }
 
 impl Default for Issuer {

@@ -26,6 +26,7 @@ use authority::{
 use jiff::Timestamp;
 use pkix::{
     certificate::Serial,
+    name::GeneralName,
     ocsp::{CertId, SingleResponse},
 };
 
@@ -33,7 +34,7 @@ pub use branched::{Branch, Branched, Shape, create_branched};
 pub use external::External;
 pub use hierarchy::{HierarchyError, NewAuthority, create_authority, end_entity_for_api};
 pub use issuer::{Issuer, IssuerError};
-pub use profile::Profile;
+pub use profile::{MailKeys, Profile, Purpose};
 pub use urls::{CrlUrls, IssuerUrls};
 
 use crate::{external::Either, linted::Linted};
@@ -115,6 +116,11 @@ impl Issuance for Issuers {
         profiles
             .map(|profile| (profile.name.clone(), profile.description.clone()))
             .collect()
+    }
+
+    fn admit_name(&self, profile: &str, name: &GeneralName) -> Result<(), String> {
+        let (profile, _) = self.profile(profile)?;
+        profile.admit_name(name)
     }
 
     fn admit_validity(&self, profile: &str, asked: Validity, now: Timestamp) -> Result<(), String> {

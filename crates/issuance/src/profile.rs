@@ -14,7 +14,7 @@ use pkix::{
 
 use crate::Issuer;
 
-/// A recipe for end-entity certificates of TLS servers.
+/// A recipe for end-entity certificates.
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub name: String,
@@ -25,18 +25,55 @@ pub struct Profile {
     pub lifetime: Duration,
     /// How far notBefore lies in the past, for clocks that are behind.
     pub backdate: Duration,
-    /// Whether the first DNS name of at most 64 characters becomes the common name.
+    /// Whether the first DNS name or mailbox of at most 64 characters becomes the common name.
     pub common_name: bool,
     pub client_auth: bool,
+    pub purpose: Purpose,
+}
+
+/// What certificates of a profile are for, and so which names they may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Servers, by their names, addresses and services.
+    #[default]
+    Tls,
+    /// Mailboxes (RFC 8550 §4.4).
+    Email(MailKeys),
+}
+
+/// What the key of a mailbox is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailKeys {
+    Dual,
+    Signing,
+    Encryption,
 }
 
 impl Profile {
+    /// Whether a certificate of this profile may have this name. `Err` says which profiles are for it.
+    pub(crate) fn admit_name(&self, name: &GeneralName) -> Result<(), String> {
+        let is_mailbox = matches!(name, GeneralName::Email(_)) || name.as_smtp_utf8_mailbox().is_some();
+        let name = &self.name;
+        match (self.purpose, is_mailbox) {
+            (Purpose::Tls, false) | (Purpose::Email(_), true) => Ok(()),
+            (Purpose::Tls, true) => Err(format!(
+                "certificates of profile {name:?} are for servers, not for mailboxes; order another profile"
+            )),
+            (Purpose::Email(_), false) => Err(format!(
+                "certificates of profile {name:?} are for mailboxes alone; order another profile"
+            )),
+        }
+    }
+
     pub(crate) fn to_be_signed(
         &self,
         request: &IssuanceRequest<'_>,
         serial: Serial,
         issuer: &Issuer,
     ) -> Result<TbsCertificate, IssuanceFailure> {
+        for (_, name) in request.names {
+            self.admit_name(name).map_err(IssuanceFailure::Refused)?;
+        }
         let (not_before, not_after) = self.validity(request.validity, request.now, issuer.lifespan())?;
         let subject = self.subject(request)?;
         let key = request.csr.public_key();
@@ -46,7 +83,7 @@ impl Profile {
             .map(|(_, general_name)| general_name.clone())
             .collect();
         let mut extensions = vec![
-            extension::key_usage(key_usage(key.kind())),
+            extension::key_usage(self.key_usage(key.kind())?),
             extension::extended_key_usage(self.purposes()),
             extension::basic_constraints(false, None),
             extension::subject_key_identifier(&key.key_identifier()),
@@ -151,11 +188,11 @@ impl Profile {
 
     fn subject(&self, request: &IssuanceRequest<'_>) -> Result<DistinguishedName, IssuanceFailure> {
         // RFC 5280 appendix A.1: ub-common-name is 64.
-        let dns_names = request.names.iter().filter_map(|(_, name)| match name {
-            GeneralName::Dns(name) if name.len() <= 64 => Some(name),
+        let names = request.names.iter().filter_map(|(_, name)| match name {
+            GeneralName::Dns(name) | GeneralName::Email(name) if name.len() <= 64 => Some(name),
             _ => None,
         });
-        match dns_names.into_iter().next() {
+        match names.into_iter().next() {
             Some(name) if self.common_name => DistinguishedName::with_common_name(name)
                 .map_err(|error| IssuanceFailure::Refused(format!("{name:?} is no common name: {error}"))),
             _ => Ok(DistinguishedName::empty()),
@@ -163,10 +200,41 @@ impl Profile {
     }
 
     fn purposes(&self) -> &'static [pkix::ObjectIdentifier] {
-        if self.client_auth {
-            &[oid::SERVER_AUTH, oid::CLIENT_AUTH]
-        } else {
-            &[oid::SERVER_AUTH]
+        match (self.purpose, self.client_auth) {
+            (Purpose::Tls, false) => &[oid::SERVER_AUTH],
+            (Purpose::Tls, true) => &[oid::SERVER_AUTH, oid::CLIENT_AUTH],
+            (Purpose::Email(_), false) => &[oid::EMAIL_PROTECTION],
+            (Purpose::Email(_), true) => &[oid::EMAIL_PROTECTION, oid::CLIENT_AUTH],
+        }
+    }
+
+    fn key_usage(&self, kind: KeyKind) -> Result<KeyUsage, IssuanceFailure> {
+        let signing = KeyUsage::DIGITAL_SIGNATURE;
+        // RSA keys transport keys, elliptic ones agree on them (RFC 8550 §4.4.2); those of Ed25519 only sign.
+        let encryption = match kind {
+            KeyKind::Rsa { .. } => Some(KeyUsage::KEY_ENCIPHERMENT),
+            KeyKind::EcP256 | KeyKind::EcP384 => Some(KeyUsage::KEY_AGREEMENT),
+            KeyKind::Ed25519 => None,
+        };
+        match self.purpose {
+            // RFC 5246 §7.4.2: in TLS only RSA keys did more than sign.
+            Purpose::Tls => Ok(match kind {
+                KeyKind::Rsa { .. } => signing | KeyUsage::KEY_ENCIPHERMENT,
+                KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::Ed25519 => signing,
+            }),
+            Purpose::Email(MailKeys::Signing) => Ok(signing),
+            Purpose::Email(keys) => {
+                let encryption = encryption.ok_or_else(|| {
+                    IssuanceFailure::Refused(format!(
+                        "a key of {kind} cannot encrypt, and certificates of profile {:?} are for that; send a CSR with an RSA or P-256 key",
+                        self.name
+                    ))
+                })?;
+                Ok(match keys {
+                    MailKeys::Dual => signing | encryption,
+                    MailKeys::Signing | MailKeys::Encryption => encryption,
+                })
+            }
         }
     }
 }
@@ -177,14 +245,6 @@ pub(crate) struct Lifespan<'a> {
     pub name: &'a str,
     pub not_before: Timestamp,
     pub not_after: Timestamp,
-}
-
-/// RSA keys may also transport keys (RFC 5246); elliptic ones only sign.
-fn key_usage(kind: KeyKind) -> KeyUsage {
-    match kind {
-        KeyKind::Rsa { .. } => KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT,
-        KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::Ed25519 => KeyUsage::DIGITAL_SIGNATURE,
-    }
 }
 
 /// An issuer's own extensions follow the same house rules.
@@ -214,6 +274,7 @@ mod tests {
             backdate: Duration::from_secs(3600),
             common_name: false,
             client_auth: false,
+            purpose: Purpose::Tls,
         }
     }
 

@@ -56,7 +56,7 @@ impl Network {
         let candidates = match target {
             Target::Host(host) => self.resolve(host, attempt).await?,
             Target::Address(address) => vec![*address],
-            Target::Service { .. } | Target::None => {
+            Target::Service { .. } | Target::Mailbox { .. } | Target::None => {
                 return Err(Failure::lasting(
                     ProblemType::RejectedIdentifier,
                     "The identifier has no place on the network.",

@@ -130,12 +130,11 @@ struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// `None` for what CAA says nothing about: addresses (RFC 8738 §4.3), and names that are not in the DNS.
     fn of(proven: &'a Proven<'a>) -> Option<Self> {
-        let (Target::Host(domain) | Target::Service { domain, .. }) = proven.name.target() else {
-            return None;
-        };
-        let scope = match proven.name.is_wildcard() {
-            true => Scope::Wildcard,
-            false => Scope::Name,
+        let (scope, domain) = match proven.name.target() {
+            Target::Host(domain) if proven.name.is_wildcard() => (Scope::Wildcard, domain),
+            Target::Host(domain) | Target::Service { domain, .. } => (Scope::Name, domain),
+            Target::Mailbox { domain } => (Scope::Mail, domain),
+            Target::Address(_) | Target::None => return None,
         };
         let shown = &proven.name.identifier().value;
         Some(Self {

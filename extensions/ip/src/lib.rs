@@ -70,7 +70,7 @@ impl IdentifierType for Ip {
     fn to_general_name(&self, name: &Name) -> GeneralName {
         match name.target() {
             Target::Address(address) => GeneralName::Ip(*address),
-            Target::Host(_) | Target::Service { .. } | Target::None => {
+            Target::Host(_) | Target::Service { .. } | Target::Mailbox { .. } | Target::None => {
                 unreachable!("invariant: admit gives an address target")
             }
         }

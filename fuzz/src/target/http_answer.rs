@@ -56,7 +56,7 @@ fn redirect(led: Result<Redirect, String>) {
             assert_eq!((name.is_wildcard(), &name.identifier().value), (false, host));
         }
         Target::Address(_) => {}
-        Target::Service { .. } | Target::None => panic!("a redirect leads nowhere"),
+        Target::Service { .. } | Target::Mailbox { .. } | Target::None => panic!("a redirect leads nowhere"),
     }
     assert!(led.path.starts_with('/'), "{}", led.path);
     let _ = led.server_name();

@@ -78,6 +78,8 @@ pub enum Target {
     Address(IpAddr),
     /// A service of a domain, by its name without the underscore; where it runs is the DNS's to say.
     Service { service: String, domain: String },
+    /// A mailbox of a domain.
+    Mailbox { domain: String },
     /// Nothing on the network.
     None,
 }

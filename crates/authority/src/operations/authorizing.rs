@@ -255,6 +255,20 @@ impl Authority {
         }
     }
 
+    /// Whether certificates of the profile have names of these kinds.
+    pub(super) fn require_kinds(&self, profile: &str, names: &[Name]) -> Result<(), Refusal> {
+        let refused = names.iter().filter_map(|name| {
+            let general_name = self.registry.to_general_name(name)?;
+            let why = self.issuance.admit_name(profile, &general_name).err()?;
+            Some(Problem::new(ProblemType::RejectedIdentifier, why).about(name.identifier().clone()))
+        });
+        let problems: Vec<_> = refused.collect();
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Refusal::Identifiers(problems)),
+        }
+    }
+
     /// A pending authorization with one challenge of every method that suits the name and the profile.
     pub(super) fn offer(&self, account: &Account, name: &Name, profile: &str, id: AuthorizationId) -> Authorization {
         let challenges = self.registry.methods_in(profile, name).map(|method| Challenge {

@@ -30,6 +30,7 @@ impl Authority {
             let taken = self.take_members(id, &account, &names, &request).await?;
             let to_prove = names.iter().zip(&elsewhere).map(|(name, ways)| ways.to_prove(name));
             self.require_methods(&taken.profile, to_prove)?;
+            self.require_kinds(&taken.profile, &names)?;
             if !is_counted {
                 self.limit_order(&account, &names, &elsewhere, &taken).await?;
                 is_counted = true;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use acme::Problem;
 use jiff::Timestamp;
-use pkix::{certificate::Serial, csr::CertificateRequest};
+use pkix::{certificate::Serial, csr::CertificateRequest, name::GeneralName};
 use serde_json::{Map, Value};
 
 use super::{BackEnd, BoxFuture, Returned, StatusSigning};
@@ -20,6 +20,9 @@ pub trait Issuance: StatusSigning {
 
     /// What each profile is for, by name: what the directory tells of them.
     fn profiles(&self) -> Vec<(String, String)>;
+
+    /// Whether certificates of a profile may have a name. `Err` says why not.
+    fn admit_name(&self, profile: &str, name: &GeneralName) -> Result<(), String>;
 
     /// Whether a profile would give a certificate exactly these dates, if it were asked now. `Err` says why not.
     fn admit_validity(&self, profile: &str, asked: Validity, now: Timestamp) -> Result<(), String>;
@@ -75,7 +78,7 @@ pub struct Validity {
 pub struct IssuanceRequest<'a> {
     pub profile: &'a str,
     /// The order's names, in the order's sequence, with their general names.
-    pub names: &'a [(Name, pkix::name::GeneralName)],
+    pub names: &'a [(Name, GeneralName)],
     pub csr: &'a CertificateRequest,
     pub validity: Validity,
     /// 19 bytes of randomness, not yet a serial.

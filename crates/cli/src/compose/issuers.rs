@@ -8,7 +8,7 @@ use std::{
 use authority::ports::BackEnd;
 use client::SolverSettings;
 use config::Config;
-use issuance::{CrlUrls, External, Issuer, IssuerUrls, Issuers, Profile};
+use issuance::{CrlUrls, External, Issuer, IssuerUrls, Issuers, MailKeys, Profile, Purpose};
 
 use super::Seams;
 use crate::{files, world};
@@ -67,6 +67,12 @@ pub(super) fn issuers(config: &Config, folder: &Path, seams: &impl Seams) -> Res
         backdate: settings.backdate.duration(),
         common_name: settings.common_name,
         client_auth: settings.client_auth,
+        purpose: match settings.purpose {
+            config::Purpose::Tls => Purpose::Tls,
+            config::Purpose::Email => Purpose::Email(MailKeys::Dual),
+            config::Purpose::EmailSigning => Purpose::Email(MailKeys::Signing),
+            config::Purpose::EmailEncryption => Purpose::Email(MailKeys::Encryption),
+        },
     });
     let issuers = issuers.collect::<Result<_, String>>()?;
     Issuers::with_external(issuers, external(config, folder, seams)?, profiles.collect())

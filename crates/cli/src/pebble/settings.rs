@@ -97,6 +97,7 @@ fn profiles(file: &File) -> Result<BTreeMap<String, Profile>, String> {
             backdate: seconds(0)?,
             common_name: false,
             client_auth: false,
+            purpose: config::Purpose::Tls,
         };
         Ok((name, profile))
     });

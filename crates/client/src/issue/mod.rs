@@ -306,7 +306,7 @@ fn every_name_has_a_solver(identifiers: &[Identifier], request: &Request) -> Res
         Some(wildcard @ Identifier::Wildcard(_)) => Err(Error::Input(format!(
             "{wildcard} can only be proven by dns-01: give --dns-hook"
         ))),
-        Some(service @ Identifier::Srv(_)) => Err(Error::Input(format!(
+        Some(service @ (Identifier::Srv(_) | Identifier::Email(_))) => Err(Error::Input(format!(
             "{service} can only be proven by dns-01: give --dns-hook"
         ))),
         Some(other) => Err(Error::Input(format!(

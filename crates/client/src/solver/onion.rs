@@ -57,7 +57,7 @@ impl OnionService {
     fn has(&self, identifier: &Identifier) -> bool {
         match identifier {
             Identifier::Dns(name) | Identifier::Wildcard(name) => OnionAddress::of_host(name) == Some(Ok(self.address)),
-            Identifier::Ip(_) | Identifier::Srv(_) => false,
+            Identifier::Ip(_) | Identifier::Srv(_) | Identifier::Email(_) => false,
         }
     }
 

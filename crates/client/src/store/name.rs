@@ -16,6 +16,7 @@ impl CertificateName {
     pub fn of(identifier: &Identifier) -> Self {
         Self(match identifier {
             Identifier::Dns(name) | Identifier::Srv(name) => name.clone(),
+            Identifier::Email(mailbox) => of_mailbox(mailbox),
             Identifier::Wildcard(base) => format!("_.{base}"),
             // An address may begin with two colons.
             Identifier::Ip(address) => match address.to_string().replace(':', "-") {
@@ -28,6 +29,17 @@ impl CertificateName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The mailbox itself where that is a name; else its domain, with a digest that tells it from the others there.
+fn of_mailbox(mailbox: &str) -> String {
+    let domain = mailbox.rsplit_once('@').map_or("", |(_, domain)| domain);
+    if mailbox.parse::<CertificateName>().is_ok() {
+        return mailbox.to_owned();
+    }
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, mailbox.as_bytes());
+    let digest = pkix::hex::encode(&digest.as_ref()[..8]);
+    format!("{digest}@{}", &domain[..domain.len().min(180)])
 }
 
 impl FromStr for CertificateName {

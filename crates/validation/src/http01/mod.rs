@@ -66,7 +66,7 @@ impl ValidationMethod for Http01 {
         match name.target() {
             Target::Host(_) => !name.is_wildcard(),
             Target::Address(_) => true,
-            Target::Service { .. } | Target::None => false,
+            Target::Service { .. } | Target::Mailbox { .. } | Target::None => false,
         }
     }
 

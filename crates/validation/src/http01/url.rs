@@ -78,7 +78,7 @@ impl Url {
             Target::Host(host) => host.clone(),
             Target::Address(IpAddr::V4(address)) => address.to_string(),
             Target::Address(IpAddr::V6(address)) => format!("[{address}]"),
-            Target::Service { .. } | Target::None => String::new(),
+            Target::Service { .. } | Target::Mailbox { .. } | Target::None => String::new(),
         };
         match self.names_port {
             true => format!("{host}:{}", self.port),
@@ -90,7 +90,7 @@ impl Url {
         let host = match &self.host {
             Target::Address(address) => address.to_string(),
             Target::Host(host) => host.clone(),
-            Target::Service { .. } | Target::None => String::new(),
+            Target::Service { .. } | Target::Mailbox { .. } | Target::None => String::new(),
         };
         ServerName::try_from(host).expect("invariant: an https URL comes from a redirect, whose host was admitted")
     }

@@ -51,7 +51,7 @@ impl ValidationMethod for TlsAlpn01 {
         match name.target() {
             Target::Host(_) => !name.is_wildcard(),
             Target::Address(_) => true,
-            Target::Service { .. } | Target::None => false,
+            Target::Service { .. } | Target::Mailbox { .. } | Target::None => false,
         }
     }
 
@@ -143,7 +143,7 @@ fn expected_names(target: &Target) -> Option<(String, GeneralName)> {
     match target {
         Target::Host(host) => Some((host.clone(), GeneralName::Dns(host.clone()))),
         Target::Address(address) => Some((reverse_name(*address), GeneralName::Ip(*address))),
-        Target::Service { .. } | Target::None => None,
+        Target::Service { .. } | Target::Mailbox { .. } | Target::None => None,
     }
 }
 

@@ -171,7 +171,9 @@ impl Ground {
 fn domain_of(name: &Name) -> Result<&str, Failure> {
     match name.target() {
         Target::Host(domain) | Target::Service { domain, .. } => Ok(domain),
-        Target::Address(_) | Target::None => Err(lasting("The identifier has no place in the DNS.")),
+        Target::Address(_) | Target::Mailbox { .. } | Target::None => {
+            Err(lasting("The identifier has no place in the DNS."))
+        }
     }
 }
 

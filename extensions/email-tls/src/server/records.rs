@@ -68,7 +68,7 @@ impl ValidationMethod for ServiceRecord {
         match name.target() {
             Target::Service { .. } => true,
             Target::Host(_) => !name.is_wildcard() && self.ground.settings.domain_by_service,
-            Target::Address(_) | Target::None => false,
+            Target::Address(_) | Target::Mailbox { .. } | Target::None => false,
         }
     }
 

@@ -17,6 +17,7 @@ use issuance::{CrlUrls, Issuer, IssuerUrls, Issuers, NewAuthority, Profile};
 use jiff::Timestamp;
 use pkix::{
     certificate::Serial,
+    name::GeneralName,
     ocsp::{CertId, SingleResponse},
 };
 use tokio::sync::oneshot;
@@ -127,6 +128,10 @@ impl Issuance for ScriptedIssuance {
         self.issuers().profiles()
     }
 
+    fn admit_name(&self, profile: &str, name: &GeneralName) -> Result<(), String> {
+        self.issuers().admit_name(profile, name)
+    }
+
     fn admit_validity(&self, profile: &str, asked: Validity, now: Timestamp) -> Result<(), String> {
         self.issuers().admit_validity(profile, asked, now)
     }
@@ -182,6 +187,7 @@ fn issuers(made: &NewAuthority, shards: u32) -> Issuers {
         backdate: super::HOUR,
         common_name: true,
         client_auth: false,
+        purpose: issuance::Purpose::Tls,
     };
     let profiles = [profile("default", super::DAY * 45), profile("short", super::DAY * 6)];
     Issuers::new(vec![issuer], profiles.into()).unwrap()

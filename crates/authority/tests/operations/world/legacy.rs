@@ -111,6 +111,7 @@ fn profile(issuer: &str, lifetime: Duration) -> Profile {
         backdate: HOUR,
         common_name: false,
         client_auth: false,
+        purpose: issuance::Purpose::Tls,
     }
 }
 

@@ -1,0 +1,256 @@
+//! S/MIME certificates of an organisation: proved by the mailbox's domain, used by programs of others.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
+
+struct Authority {
+    folder: tempfile::TempDir,
+    server: Child,
+    directory: String,
+    control: String,
+}
+
+impl Authority {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Command::new(env!("CARGO_BIN_EXE_vidimus"))
+            .args([
+                "dev",
+                "--no-first-certificate",
+                "--listen",
+                "127.0.0.1:0",
+                "--admin",
+                "127.0.0.1:0",
+            ])
+            .args(["--challtestsrv", "127.0.0.1:0", "--dir"])
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(server.stdout.take().unwrap()).lines();
+        let mut lines = lines.map_while(Result::ok);
+        let mut said = |key: &str| {
+            let found = lines
+                .by_ref()
+                .find_map(|line| line.strip_prefix(key).map(str::to_owned));
+            found.unwrap_or_else(|| panic!("no line begins with {key:?}"))
+        };
+        let directory = said("ready ");
+        let control = said("challtestsrv ");
+        let hook = folder.path().join("hook");
+        let script = format!(
+            "#!/bin/sh\ncase $1 in present) way=set-txt;; *) way=clear-txt;; esac\n\
+             exec curl -sf -d \"{{\\\"host\\\":\\\"$2\\\",\\\"value\\\":\\\"$3\\\"}}\" {control}/$way\n"
+        );
+        fs::write(&hook, script).unwrap();
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+        std::thread::spawn(move || lines.count());
+        Self {
+            folder,
+            server,
+            directory,
+            control,
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn issue(&self, name: &str, profile: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_vidimus"))
+            .args([
+                "cert",
+                "issue",
+                name,
+                "--profile",
+                profile,
+                "--server",
+                &self.directory,
+                "--ca-bundle",
+            ])
+            .arg(self.file("root.pem"))
+            .arg("--dir")
+            .arg(self.file("client"))
+            .arg("--dns-hook")
+            .arg(self.file("hook"))
+            .output()
+            .unwrap()
+    }
+
+    /// A file of the certificate of that name.
+    fn issued(&self, name: &str, file: &str) -> PathBuf {
+        let path = self.file("client").join("certs").join(name).join(file);
+        assert!(path.is_file(), "{}", path.display());
+        path
+    }
+
+    fn set(&self, way: &str, body: &str) {
+        let url = format!("{}/{way}", self.control);
+        let done = Command::new("curl").args(["-sf", "-d", body, &url]).output();
+        assert!(done.unwrap().status.success());
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn done(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+fn refused(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    said
+}
+
+fn openssl(authority: &Authority, arguments: &[&str]) -> Output {
+    Command::new("openssl")
+        .args(arguments)
+        .current_dir(authority.folder.path())
+        .output()
+        .unwrap()
+}
+
+// EXTENSIONS 3.6, 8823-3-1
+#[test]
+fn one_record_at_the_domain_gives_a_mailbox_a_certificate_that_signs_and_decrypts() {
+    let authority = Authority::start();
+    let said = done(&authority.issue("Alice@Alpha.Test", "smime"));
+    assert!(said.contains("Alice@alpha.test"), "{said}");
+    let (certificate, key) = (
+        authority.issued("Alice@alpha.test", "cert.pem"),
+        authority.issued("Alice@alpha.test", "privkey.pem"),
+    );
+    let chain = authority.issued("Alice@alpha.test", "chain.pem");
+    let [certificate, key, chain] = [&certificate, &key, &chain].map(|path| path.to_str().unwrap());
+    let text = done(&openssl(&authority, &["x509", "-in", certificate, "-noout", "-text"]));
+    for part in [
+        "email:Alice@alpha.test",
+        "E-mail Protection",
+        "Digital Signature, Key Agreement",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(!text.contains("TLS Web"), "{text}");
+
+    fs::write(authority.file("letter"), "Dear Bob\n").unwrap();
+    let sign = [
+        "cms",
+        "-sign",
+        "-in",
+        "letter",
+        "-out",
+        "signed",
+        "-signer",
+        certificate,
+        "-inkey",
+        key,
+    ];
+    done(&openssl(&authority, &[&sign[..], &["-certfile", chain]].concat()));
+    let verify = [
+        "cms",
+        "-verify",
+        "-in",
+        "signed",
+        "-CAfile",
+        "root.pem",
+        "-purpose",
+        "smimesign",
+        "-out",
+        "read",
+    ];
+    done(&openssl(&authority, &verify));
+    assert_eq!(
+        fs::read_to_string(authority.file("read")).unwrap().trim_end(),
+        "Dear Bob"
+    );
+    done(&openssl(
+        &authority,
+        &[
+            "cms",
+            "-encrypt",
+            "-aes256",
+            "-in",
+            "letter",
+            "-out",
+            "closed",
+            certificate,
+        ],
+    ));
+    done(&openssl(
+        &authority,
+        &[
+            "cms",
+            "-decrypt",
+            "-in",
+            "closed",
+            "-recip",
+            certificate,
+            "-inkey",
+            key,
+            "-out",
+            "opened",
+        ],
+    ));
+    assert_eq!(
+        fs::read_to_string(authority.file("opened")).unwrap().trim_end(),
+        "Dear Bob"
+    );
+}
+
+// RFC 9598 §3
+#[test]
+fn a_local_part_beyond_ascii_is_certified_in_its_own_form() {
+    let authority = Authority::start();
+    done(&authority.issue("jürgen@alpha.test", "smime"));
+    let folders = fs::read_dir(authority.file("client").join("certs")).unwrap();
+    let folder = folders.map(|entry| entry.unwrap().path()).next().unwrap();
+    let certificate = folder.join("cert.pem");
+    let text = done(&openssl(
+        &authority,
+        &["x509", "-in", certificate.to_str().unwrap(), "-noout", "-text"],
+    ));
+    assert!(
+        text.contains("SmtpUTF8Mailbox:") && text.contains("jürgen@alpha.test"),
+        "{text}"
+    );
+}
+
+// T14
+#[test]
+fn t14_what_proves_a_mailbox_proves_no_domain_and_certificates_have_the_names_of_their_profile() {
+    let authority = Authority::start();
+    let of_server = refused(&authority.issue("alice@alpha.test", "default"));
+    assert!(of_server.contains("not for mailboxes"), "{of_server}");
+    let of_mailbox = refused(&authority.issue("alpha.test", "smime"));
+    assert!(of_mailbox.contains("for mailboxes alone"), "{of_mailbox}");
+}
+
+// 9495-4-1
+#[test]
+fn issuemail_of_the_domain_decides_and_issue_does_not() {
+    let authority = Authority::start();
+    let record = |domain: &str, tag: &str| {
+        format!("{{\"host\":\"{domain}.\",\"policies\":[{{\"tag\":\"{tag}\",\"value\":\"other.example\"}}]}}")
+    };
+    authority.set("add-caa", &record("web.test", "issue"));
+    done(&authority.issue("alice@web.test", "smime"));
+    authority.set("add-caa", &record("mail.test", "issuemail"));
+    let said = refused(&authority.issue("alice@mail.test", "smime"));
+    assert!(said.contains("CAA") && said.contains("issuemail"), "{said}");
+}

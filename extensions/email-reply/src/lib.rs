@@ -1,0 +1,23 @@
+//! S/MIME certificates (RFC 8823): mailboxes as identifiers, and how a mailbox is proved.
+//!
+//! In scope: the identifier type `email`, and `dns-01` at a mailbox's domain. Out of scope: what a certificate for
+//! mail looks like (the profile with `purpose = "email"`), and `issuemail` (the extension `caa`).
+
+mod by_domain;
+mod mailbox;
+
+use std::sync::Arc;
+
+use authority::Registry;
+use validation::dial::Network;
+
+use self::{by_domain::DnsOfMailboxes, mailbox::Email};
+
+/// Adds mailboxes. To be called once the base's methods are registered.
+pub fn register(registry: &mut Registry, network: &Arc<Network>) {
+    registry.add_identifier_type(Email);
+    registry.wrap_methods(|method| match method.name() {
+        "dns-01" => Arc::new(DnsOfMailboxes::around(method, network.clone())),
+        _ => method,
+    });
+}
