@@ -234,6 +234,7 @@ fn email_tls(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
         drafted: settings.drafted,
         srv_by_domain: settings.srv_by_domain,
         domain_by_service: settings.domain_by_service,
+        domain_by_srv: settings.domain_by_srv,
         greets_as,
     };
     email_tls::server::register(&mut added.registry, context.network.clone(), settings);

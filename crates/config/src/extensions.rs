@@ -44,6 +44,8 @@ pub struct EmailTls {
     pub srv_by_domain: bool,
     /// Whether a record about one of its services also proves a domain.
     pub domain_by_service: bool,
+    /// Whether SRV records of a signed zone that name a host of the domain's own, and the word at that host (`mail-srv-01`), also prove the domain.
+    pub domain_by_srv: bool,
     /// How the probe introduces itself to mail servers; without it by the host of `external_url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub greets_as: Option<String>,
@@ -60,6 +62,7 @@ impl Default for EmailTls {
             drafted: false,
             srv_by_domain: false,
             domain_by_service: false,
+            domain_by_srv: false,
             greets_as: None,
             dial: BTreeMap::new(),
         }

@@ -37,13 +37,29 @@ pub fn in_greeting(value: &str) -> String {
 
 /// The line or atom that carries a value among the capabilities of a protocol.
 pub fn in_capabilities(protocol: Protocol, value: &str) -> String {
+    listed(protocol, CAPABILITY, value)
+}
+
+/// The same, as the draft has it (draft-ietf-acme-email-tls-05 §3.4).
+pub fn in_drafted_capabilities(protocol: Protocol, digest: &str) -> String {
+    listed(protocol, DRAFTED, digest)
+}
+
+fn listed(protocol: Protocol, keyword: &str, value: &str) -> String {
     match protocol {
-        Protocol::Imap => format!("{CAPABILITY}={value}"),
-        Protocol::Smtp | Protocol::Lmtp | Protocol::Pop3 => format!("{CAPABILITY} {value}"),
-        Protocol::Sieve => format!("\"{CAPABILITY}\" \"{value}\""),
+        Protocol::Imap => format!("{keyword}={value}"),
+        Protocol::Smtp | Protocol::Lmtp | Protocol::Pop3 => format!("{keyword} {value}"),
+        Protocol::Sieve => format!("\"{keyword}\" \"{value}\""),
     }
+}
+
+/// Where `dns-service-01` and `dns-email-00` have their record: `_993._imaps._acme-challenge.example.com`.
+pub fn record_name(at: ServicePort, domain: &str) -> String {
+    format!("_{}._{}._acme-challenge.{domain}", at.port, at.service)
 }
 
 /// Compared without regard to case where it stands before the value; the value itself never is.
 pub const GREETING: &str = "acme-mail-01";
 pub const CAPABILITY: &str = "ACME-MAIL-01";
+/// The keyword of the draft's capabilities.
+pub const DRAFTED: &str = "ACME";

@@ -1,4 +1,5 @@
-//! `mail-srv-01`: the SRV-ID of a domain whose service runs at a provider's.
+//! `mail-srv-01`: the SRV-ID of a domain whose service runs at a provider's; by policy the domain itself, where the service
+//! runs at a host of its own.
 //!
 //! The domain's owner has said in his own signed zone where the service is (RFC 6186 §5, RFC 7817 §4), and the host there
 //! shows the word for this SRV-ID. Without DNSSEC anybody on the way could have said it, so nothing is looked at.
@@ -18,7 +19,7 @@ use validation::{
     resolver::ServiceHost,
 };
 
-use super::{Ground, domain_of, judge, lasting, service_of, together};
+use super::{Ground, domain_of, judge, lasting, named, service_of, together};
 use crate::{
     service::{Service, ServicePort},
     value::Bound,
@@ -32,7 +33,7 @@ impl ValidationMethod for MailSrv {
     }
 
     fn offered_for(&self, name: &Name) -> bool {
-        service_of(name).is_some() && !self.0.places(name).is_empty()
+        !places(&self.0, name).is_empty()
     }
 
     fn serves(&self, _name: &Name, profile: &str) -> bool {
@@ -40,7 +41,13 @@ impl ValidationMethod for MailSrv {
     }
 
     fn members(&self, name: &Name) -> Map<String, Value> {
-        self.0.members(&self.0.places(name))
+        self.0.members(&places(&self.0, name))
+    }
+
+    /// Of the ports none counts: the SRV records have them.
+    fn take_response(&self, payload: &Map<String, Value>) -> Result<Option<Value>, String> {
+        let named = named::read(payload, &self.0.settings.ports)?;
+        Ok(named.as_deref().map(named::keep))
     }
 
     fn validate(&self, request: ValidationRequest) -> BoxFuture<'static, Report> {
@@ -54,10 +61,46 @@ impl ValidationMethod for MailSrv {
     }
 }
 
-/// One of the hosts suffices: all of them are the domain's service by its owner's word.
+/// Which services' records speak for a name: of an SRV-ID its own, of a domain those that are found by SRV records.
+fn places(ground: &Ground, name: &Name) -> Vec<ServicePort> {
+    let mut places = ground.places(name);
+    let is_domain = service_of(name).is_none();
+    places.retain(|at| !is_domain || (ground.settings.domain_by_srv && at.service.has_srv()));
+    places
+}
+
+/// Each service that the response names, or all.
 async fn prove(ground: &Ground, request: &ValidationRequest, attempt: &mut Attempt) -> Result<(), Failure> {
-    let (domain, service) = (domain_of(&request.name)?, service_of(&request.name));
-    let service = service.ok_or_else(|| lasting("The identifier is no SRV-ID."))?;
+    let places = places(ground, &request.name);
+    let chosen = request.response.as_ref().map_or_else(|| places.clone(), named::kept);
+    let mut services: Vec<Service> = chosen.iter().map(|at| at.service).collect();
+    services.sort();
+    services.dedup();
+    let is_known = |service: &Service| places.iter().any(|at| at.service == *service);
+    if let Some(other) = services.iter().find(|service| !is_known(service)) {
+        let name = request.name.identifier();
+        return Err(lasting(format!(
+            "An SRV record of {other} proves nothing about {name}."
+        )));
+    }
+    if services.is_empty() {
+        return Err(lasting("No service is left whose SRV records could be looked up."));
+    }
+    let mut failures = Vec::new();
+    for service in services {
+        failures.extend(service_proves(ground, request, service, attempt).await.err());
+    }
+    together(failures)
+}
+
+/// One of the hosts suffices: all of them are the domain's service by its owner's word.
+async fn service_proves(
+    ground: &Ground,
+    request: &ValidationRequest,
+    service: Service,
+    attempt: &mut Attempt,
+) -> Result<(), Failure> {
+    let domain = domain_of(&request.name)?;
     let asking = async { hosts(ground, service, domain, attempt).await };
     let hosts = within(ground.network.timeouts.attempt, ProblemType::Dns, asking).await?;
     let mut failures = Vec::new();
@@ -118,11 +161,25 @@ async fn one(
         .admit(host)
         .map_err(|refusal| lasting(format!("An SRV record names a host, but {refusal}.")))?;
     let Identifier { value: host, .. } = admitted.base();
+    let domain = domain_of(&request.name)?;
+    // Who may serve a domain's mail is not thereby who owns the domain.
+    if service_of(&request.name).is_none() && !is_of(host, domain) {
+        return Err(lasting(format!(
+            "The SRV records of {domain} have {service} at {host}, which is outside of {domain}: that proves the service, and \
+             not the domain; prove {domain} by dns-01.",
+            service = at.service
+        )));
+    }
     // The zone that names the host names its port too: no pin.
     ports.judge(at).map_err(|why| lasting(format!("{host}: {why}.")))?;
     let (published, whose) = ground.probe.look(host, at, ports, attempt).await?;
     judge::bound(&published, METHOD, &request.key_authorization, at, &ports.offered())
         .map_err(|why| judge::failure(&whose, why))
+}
+
+fn is_of(host: &str, domain: &str) -> bool {
+    let below = host.strip_suffix(domain);
+    below.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 const METHOD: Bound = Bound::MailSrv;

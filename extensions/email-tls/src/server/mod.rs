@@ -1,10 +1,10 @@
 //! The authority's half: what may be named, how it is proved, and who is asked.
 //!
-//! | proof | `dns:host` | `srv:_service.host` | `srv:_service.domain` |
-//! |---|---|---|---|
-//! | `mail-greeting-01`, `capability-*-00` on the host | in this profile | that service | no |
-//! | `dns-01` at `_acme-challenge._service.domain`, `dns-service-01`, `dns-email-00` | no, or by policy | that service | that service |
-//! | `mail-srv-01` | no | that service | that service |
+//! | proof | `dns:host` | `srv:_service.host` | `srv:_service.domain` | `dns:domain` |
+//! |---|---|---|---|---|
+//! | `mail-greeting-01`, `capability-*-00` on the host | in this profile | that service | no | no |
+//! | `dns-01` at `_acme-challenge._service.domain`, `dns-service-01`, `dns-email-00` | no, or by policy | that service | that service | by policy |
+//! | `mail-srv-01` | no | that service | that service | by policy, with a host of the domain's own |
 //!
 //! What listens on port 25 of a host says nothing about its port 443. So everything here is offered in orders of one
 //! profile only, and what was proved so counts for no order of another.
@@ -60,6 +60,9 @@ pub struct Settings {
     pub srv_by_domain: bool,
     /// Whether a record about a service proves the domain as a `dns` identifier.
     pub domain_by_service: bool,
+    /// Whether a signed SRV record that names a host of the domain's own, and the word there, prove the domain as a `dns`
+    /// identifier.
+    pub domain_by_srv: bool,
     /// How the probe introduces itself: a host name, or an address in brackets (RFC 5321 §4.1.1.1).
     pub greets_as: String,
 }

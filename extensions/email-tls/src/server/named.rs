@@ -137,7 +137,14 @@ mod tests {
                 json!({"service": "imaps", "port": 5000}),
                 "no indication that the person controls the machine",
             ),
-            (json!({"service": "lmtp", "port": 25}), "TCP port 25 is not one of lmtp"),
+            (
+                json!({"service": "lmtp", "port": 25}),
+                "lmtp:25 is not looked at: LMTP is never spoken on port 25 (RFC 2033 §5); this server looks at lmtp:24",
+            ),
+            (
+                json!({"service": "smtp", "port": 24}),
+                "smtp:24 is not looked at: TCP port 24 is one of LMTP, which is asked by LHLO and must not answer EHLO",
+            ),
             (json!({"service": "imap", "services": ["imap"]}), "both there"),
             (json!({"services": []}), "empty"),
             (json!({"services": "imap"}), "no array"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::service::{Service, ServicePort};
+use crate::service::{Protocol, Service, ServicePort};
 
 /// The ports that are looked at: those that are registered, and the operator's list.
 #[derive(Clone, Debug, Default)]
@@ -56,12 +56,21 @@ impl Ports {
         }
         let of_service = self.offered.iter().filter(|offered| offered.service == at.service);
         let others: Vec<_> = of_service.map(ToString::to_string).collect();
-        let why = match at.port {
-            UNPRIVILEGED.. => format!(
-                "TCP port {} is no indication that the person controls the machine",
-                at.port
-            ),
-            port => format!("TCP port {port} is not one of {}", at.service),
+        let is_lmtp = |port| {
+            let mut lmtp = self.offered.iter().filter(|offered| offered.service == Service::Lmtp);
+            port == PRIVATE_MAIL || lmtp.any(|offered| offered.port == port)
+        };
+        let why = match (at.service.protocol(), at.port) {
+            (Protocol::Lmtp, RELAY) => "LMTP is never spoken on port 25 (RFC 2033 §5)".to_owned(),
+            (Protocol::Smtp, port) if is_lmtp(port) => {
+                format!(
+                    "TCP port {port} is one of LMTP, which is asked by LHLO and must not answer EHLO (RFC 2033 §4.1)"
+                )
+            }
+            (_, port @ UNPRIVILEGED..) => {
+                format!("TCP port {port} is no indication that the person controls the machine")
+            }
+            (_, port) => format!("TCP port {port} is not one of {}", at.service),
         };
         let instead = match others.as_slice() {
             [] => format!("this server looks for {} at no port", at.service),
@@ -146,6 +155,9 @@ mod tests {
                 "TCP port 143 is not one of imaps; this server looks at imaps:993",
             ),
             ("lmtp:24", "this server looks for lmtp at no port"),
+            ("lmtp:25", "LMTP is never spoken on port 25"),
+            ("smtp:24", "is asked by LHLO and must not answer EHLO"),
+            ("submission:24", "is asked by LHLO and must not answer EHLO"),
             ("sieve:4190", "this server looks for sieve at no port"),
         ] {
             let refusal = ports.judge(parse(text).unwrap()).unwrap_err();

@@ -16,7 +16,7 @@ use validation::{
 use super::{Ground, capability::NO_SERVICE, domain_of, lasting, named, service_of, together};
 use crate::{
     service::{Service, ServicePort},
-    value::Bound,
+    value::{Bound, record_name},
 };
 
 pub struct ServiceRecord {
@@ -166,11 +166,6 @@ async fn bound_at(
     Err(lasting(format!(
         "{seen} at {name}; it should be \"{expected}\" for {at}."
     )))
-}
-
-/// `_993._imaps._acme-challenge.example.com`.
-pub fn record_name(at: ServicePort, domain: &str) -> String {
-    format!("_{}._{}._acme-challenge.{domain}", at.port, at.service)
 }
 
 const SHOWN: usize = 30;

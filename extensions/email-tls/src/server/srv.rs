@@ -55,9 +55,14 @@ impl IdentifierType for Srv {
         let Some(service) = Service::from_name(label).filter(|service| service.has_srv()) else {
             let known: Vec<_> = found_by_srv().map(Service::name).collect();
             let known = known.join(", ");
+            let why = match Service::from_name(label) {
+                Some(Service::Lmtp) => "LMTP has no registered service name, so no client looks for it by SRV records",
+                Some(Service::Smtp) => "mail is relayed by MX records, so no client looks for SMTP by SRV records",
+                _ => "this server issues for no SRV-ID of this service",
+            };
             // In the label's own letters: it may be as long as an identifier.
             return Err(NameRefusal::Rejected(format!(
-                "{value:?}: this server issues for no SRV-ID of this service; it does for {known}"
+                "{value:?}: {why}; there are SRV-IDs for {known}"
             )));
         };
         if domain == ONION || domain.ends_with(BELOW_ONION) {
@@ -145,6 +150,15 @@ mod tests {
             "_imaps.x.onion",
         ] {
             assert!(matches!(Srv.admit(other), Err(NameRefusal::Rejected(_))), "{other}");
+        }
+        for (other, why) in [
+            ("_lmtp.example.net", "LMTP has no registered service name"),
+            ("_smtp.example.net", "by MX"),
+        ] {
+            let Err(NameRefusal::Rejected(said)) = Srv.admit(other) else {
+                panic!("{other} is admitted");
+            };
+            assert!(said.contains(other) && said.contains(why), "{said}");
         }
     }
 

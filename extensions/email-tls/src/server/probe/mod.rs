@@ -20,7 +20,7 @@ use validation::{
 use super::{lasting, ports::Ports};
 use crate::{
     service::{Protocol, ServicePort},
-    value::{CAPABILITY, GREETING},
+    value::{CAPABILITY, DRAFTED, GREETING},
 };
 
 pub use self::{
@@ -178,8 +178,6 @@ fn assigned<'w>(keyword: &str, word: &'w [u8]) -> Option<&'w [u8]> {
         .then_some(&word[at + 1..])
 }
 
-/// The keyword of the draft's capabilities (draft-ietf-acme-email-tls-05 §3.4).
-const DRAFTED: &str = "ACME";
 /// A session, from its first octet.
 const SESSION: Duration = Duration::from_secs(25);
 /// All of it, with a record to look up and a connection to make: no method takes longer.

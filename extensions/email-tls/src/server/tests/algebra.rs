@@ -37,6 +37,13 @@ fn a_name_is_proved_by_what_speaks_for_it() {
     };
     let of_domain = offered(by_record, "mail", "dns", "alpha.test");
     assert!(of_domain.contains(&"dns-service-01") && of_domain.contains(&"dns-email-00"));
+    assert!(!of_domain.contains(&"mail-srv-01"));
+    let by_srv = World {
+        domain_by_srv: true,
+        ..World::new()
+    };
+    let of_domain = offered(by_srv, "mail", "dns", "alpha.test");
+    assert!(of_domain.contains(&"mail-srv-01") && !of_domain.contains(&"dns-service-01"));
 }
 
 // What listens on port 25 says nothing about port 443.

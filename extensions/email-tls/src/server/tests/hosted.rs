@@ -93,3 +93,62 @@ async fn a_hosted_domain_is_not_proved_by_a_probe() {
     world.dns.hosts.push("customer.test");
     assert_eq!(world.validate("mail-greeting-01", CUSTOMER, &[]).await.verdict, Ok(()));
 }
+
+// ETLS-P-7, ETLS-P-10: by policy, and only where the domain's own host is the service.
+#[tokio::test]
+async fn a_signed_srv_record_that_names_a_host_of_its_own_proves_the_domain_by_policy() {
+    let server = Server::start(honest("imaps:993", &own_word(), "OTHER")).await;
+    let world = |domain: &'static str, dnssec| {
+        let mut world = customer(&server, dnssec, HOST, 993);
+        let records = world.dns.services.remove("_imaps._tcp.customer.test").unwrap();
+        let name = match domain {
+            "alpha.test" => "_imaps._tcp.alpha.test",
+            _ => "_imaps._tcp.customer.test",
+        };
+        world.dns.services.insert(name, records);
+        world.domain_by_srv = true;
+        world
+    };
+    let proved = |world: World, domain: &'static str, places: &'static [&'static str]| async move {
+        world.validate("mail-srv-01", ("dns", domain), places).await.verdict
+    };
+    assert_eq!(
+        proved(world("alpha.test", Secure), "alpha.test", &["imaps:993"]).await,
+        Ok(())
+    );
+    for (domain, dnssec, places, why) in [
+        ("alpha.test", Insecure, &["imaps:993"][..], "not secured by DNSSEC"),
+        (
+            "customer.test",
+            Secure,
+            &["imaps:993"],
+            "at mail.alpha.test, which is outside of customer.test",
+        ),
+        // Of a service that the zone does not name, and of all where none is named.
+        (
+            "alpha.test",
+            Secure,
+            &["pop3s:995"],
+            "Looking up SRV at _pop3s._tcp.alpha.test",
+        ),
+        ("alpha.test", Secure, &[], "Looking up SRV at _pop3s._tcp.alpha.test"),
+        (
+            "alpha.test",
+            Secure,
+            &["smtp:25"],
+            "An SRV record of smtp proves nothing about",
+        ),
+    ] {
+        let problem = proved(world(domain, dnssec), domain, places).await.unwrap_err();
+        assert!(problem.detail.contains(why), "{why:?} is not in {:?}", problem.detail);
+    }
+    let response = CUSTOMER;
+    let other = world("customer.test", Secure)
+        .validate("mail-srv-01", response, &["imap:143"])
+        .await;
+    let detail = other.verdict.unwrap_err().detail;
+    assert!(
+        detail.contains("An SRV record of imap proves nothing about"),
+        "{detail}"
+    );
+}

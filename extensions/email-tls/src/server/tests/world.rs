@@ -113,6 +113,7 @@ pub struct World {
     pub moved: Vec<(&'static str, u16)>,
     pub srv_by_domain: bool,
     pub domain_by_service: bool,
+    pub domain_by_srv: bool,
 }
 
 impl World {
@@ -123,6 +124,7 @@ impl World {
             moved: Vec::new(),
             srv_by_domain: false,
             domain_by_service: false,
+            domain_by_srv: false,
         }
     }
 
@@ -168,6 +170,7 @@ impl World {
             drafted: true,
             srv_by_domain: self.srv_by_domain,
             domain_by_service: self.domain_by_service,
+            domain_by_srv: self.domain_by_srv,
             greets_as: "probe.ca.test".to_owned(),
         };
         register(&mut registry, network, settings);
