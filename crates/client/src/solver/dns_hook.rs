@@ -44,6 +44,42 @@ impl DnsHook {
             ledger,
         }
     }
+
+    /// Makes a record of another method's, at a name and with a value of that method.
+    pub async fn present_at(&self, proof: &Proof, fqdn: String, value: String) -> Result<Presented, SolverError> {
+        let call = Call {
+            command: self.command.clone(),
+            fqdn,
+            value,
+            identifier: proof.identifier.to_string(),
+            token: proof.token.as_str().to_owned(),
+            limit: self.limit,
+        };
+        let note = self
+            .ledger
+            .as_ref()
+            .and_then(|ledger| ledger.note(&Trace::Dns(call.clone())));
+        let turn = Arc::clone(&self.one_at_a_time);
+        let again = call.clone();
+        let presented = Presented::new(move || {
+            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            again.run("cleanup")?;
+            note.into_iter().for_each(Note::settle);
+            Ok(())
+        });
+        let turn = Arc::clone(&self.one_at_a_time);
+        let shown = blocking(move || {
+            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            call.run("present")
+        });
+        match shown.await {
+            Ok(()) => Ok(presented),
+            Err(error) => {
+                let _ = presented.cleanup().await;
+                Err(error)
+            }
+        }
+    }
 }
 
 impl Solver for DnsHook {
@@ -52,41 +88,9 @@ impl Solver for DnsHook {
     }
 
     fn present<'a>(&'a self, proof: &'a Proof) -> BoxFuture<'a, Result<Presented, SolverError>> {
-        async move {
-            let call = Call {
-                command: self.command.clone(),
-                fqdn: proof.identifier.challenge_record().unwrap_or_default(),
-                value: proof.key_authorization.dns_value(),
-                identifier: proof.identifier.to_string(),
-                token: proof.token.as_str().to_owned(),
-                limit: self.limit,
-            };
-            let note = self
-                .ledger
-                .as_ref()
-                .and_then(|ledger| ledger.note(&Trace::Dns(call.clone())));
-            let turn = Arc::clone(&self.one_at_a_time);
-            let again = call.clone();
-            let presented = Presented::new(move || {
-                let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-                again.run("cleanup")?;
-                note.into_iter().for_each(Note::settle);
-                Ok(())
-            });
-            let turn = Arc::clone(&self.one_at_a_time);
-            let shown = blocking(move || {
-                let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-                call.run("present")
-            });
-            match shown.await {
-                Ok(()) => Ok(presented),
-                Err(error) => {
-                    let _ = presented.cleanup().await;
-                    Err(error)
-                }
-            }
-        }
-        .boxed()
+        let fqdn = proof.identifier.challenge_record().unwrap_or_default();
+        self.present_at(proof, fqdn, proof.key_authorization.dns_value())
+            .boxed()
     }
 
     fn hint(&self, identifier: &Identifier) -> String {

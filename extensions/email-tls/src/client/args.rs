@@ -16,6 +16,7 @@ use client::{
 
 use super::{
     daemon::{Daemon, Dovecot, Postfix, WordsFile},
+    kind::Kind,
     lookup::Lookup,
     settings::InstallPlace,
 };
@@ -180,10 +181,12 @@ pub(super) struct MailIssueArgs {
     /// The host that the services are at
     #[arg(value_name = "HOST")]
     pub host: String,
-    /// The domain of the mail addresses. It is certified too if --dns-hook, --webroot or --standalone can prove it
+    /// The domain of the mail addresses. It is certified too if --dns-hook, --webroot or --standalone can prove it, or --srv
+    /// where the CA takes that
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Option<String>,
-    /// Ask for an SRV-ID a service (_imaps.DOMAIN) too; left out with a sentence where the CA issues none
+    /// Ask for an SRV-ID a service (_imaps.DOMAIN) too, and for the domain, by SRV records in a signed zone; left out with a
+    /// sentence where the CA issues none
     #[arg(long)]
     pub srv: bool,
     #[command(flatten)]
@@ -198,6 +201,10 @@ pub(super) struct MailIssueArgs {
     pub install: InstallPlaceArgs,
     #[command(flatten)]
     pub solvers: SolverArgs,
+    /// Prove by this type where the CA offers it, instead of by mail-greeting-01 and mail-srv-01; may be repeated, and the
+    /// first that fits counts
+    #[arg(long = "challenge", value_name = "TYPE", value_parser = kind, help_heading = "Proving names")]
+    pub challenges: Vec<Kind>,
     /// Call the certificate so on disk, instead of by the host's name
     #[arg(long = "name", value_name = "CERT", help_heading = "Certificate")]
     pub certificate_name: Option<CertificateName>,
@@ -268,6 +275,15 @@ fn port(text: &str) -> Result<(Service, u16), String> {
         .ok_or_else(|| format!("{text:?} is not SERVICE:PORT, submission:10587 for example"))?;
     let port = port.parse().ok().filter(|port| *port != 0);
     Ok((known(service)?, port.ok_or_else(|| format!("{text:?} names no port"))?))
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    Kind::from_method(text).ok_or_else(|| {
+        let names = Kind::ALL.map(Kind::method).join(", ");
+        format!(
+            "{text:?} is none of {names}; --dns-hook, --standalone and the like are for the types that all CAs have"
+        )
+    })
 }
 
 fn services(text: &str) -> Result<Services, String> {

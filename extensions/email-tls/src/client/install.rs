@@ -76,6 +76,8 @@ fn settings(args: &InstallArgs, remembered: Option<MailSettings>, names: &[Ident
         connect: None,
         resolver: None,
         ports: std::collections::BTreeMap::new(),
+        challenges: Vec::new(),
+        dns_hook: None,
         daemons: Vec::new(),
         place: Default::default(),
     });

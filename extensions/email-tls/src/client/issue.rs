@@ -1,13 +1,14 @@
 //! `vidimus mail issue`: one order for all services of a host.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use acme::ProblemType;
 use client::{
     Clock, Error, Identifier, Method, Request, Solver, SystemClock, Wanted,
     commands::{Output, issued_json, until_interrupted},
     issue,
-    store::CertificateName,
+    solver::DnsHook,
+    store::{CertificateName, Ledger},
 };
 use serde_json::json;
 
@@ -16,16 +17,15 @@ use super::{
     deploy::{self, Installable},
     failure,
     journal::Journal,
+    kind::{Kind, Place},
     prepare,
     publish::Publisher,
+    records::RecordSolver,
     scan::scan,
     settings::MailSettings,
     solver::MailSolver,
 };
-use crate::{
-    service::{Service, ServicePort},
-    value::Bound,
-};
+use crate::service::{Service, ServicePort};
 
 pub(super) async fn run(args: MailIssueArgs, out: &Output) -> ExitCode {
     let as_json = args.place.json;
@@ -56,18 +56,25 @@ async fn all(args: MailIssueArgs, out: &Output) -> Result<Done, Error> {
     let listening = listening(&settings).await?;
     let shown: Vec<String> = listening.iter().map(ServicePort::to_string).collect();
     out.note(&format!("services: {}", shown.join(" ")));
-    let can_prove_domain = !args.solvers.clone().settings().is_empty();
+    let certificate = args
+        .certificate_name
+        .clone()
+        .unwrap_or_else(|| CertificateName::of(&host));
+    let ledger = store.ledger(&certificate);
+    let of_this_run =
+        |ordered: &[Identifier]| solvers(&settings, journal.clone(), &ledger, &listening, ordered, &clock);
 
     let mut identifiers = vec![host.clone()];
-    identifiers.extend(domain.clone().filter(|domain| can_prove_domain && *domain != host));
-    let mut services = match args.srv {
-        true => srv_ids(&settings, &listening)?,
-        false => Vec::new(),
-    };
     // A name that no method of this run can prove is not worth an order.
-    let greets = |service: Service| settings.daemons.iter().any(|daemon| daemon.greets(service));
-    services.retain(|(service, _)| greets(*service) || args.solvers.dns_hook.is_some());
-    identifiers.extend(services.iter().map(|(_, identifier)| identifier.clone()));
+    let known = of_this_run(&[]);
+    let by_srv = |name: &Identifier| args.srv && known.iter().any(|solver| solver.can_prove(name));
+    let by_others = !args.solvers.clone().settings().is_empty();
+    let of_domain = domain.clone().filter(|domain| *domain != host);
+    identifiers.extend(of_domain.filter(|domain| by_others || by_srv(domain)));
+    if args.srv {
+        let services = srv_ids(&settings, &listening)?.into_iter();
+        identifiers.extend(services.filter(|service| by_srv(service) || args.solvers.dns_hook.is_some()));
+    }
 
     let mut request = Request::new(
         args.server.server.clone(),
@@ -80,10 +87,6 @@ async fn all(args: MailIssueArgs, out: &Output) -> Result<Done, Error> {
         args.solvers.clone().settings(),
     );
     request.transport = args.server.trust.transport();
-    let certificate = args
-        .certificate_name
-        .clone()
-        .unwrap_or_else(|| CertificateName::of(&host));
     request.name = Some(certificate.clone());
     request.account_key_type = args.registration.account_key_type;
     request.registration = args.registration.clone().registration()?;
@@ -91,27 +94,28 @@ async fn all(args: MailIssueArgs, out: &Output) -> Result<Done, Error> {
     request.profile = profile(&args).await?;
     request.lock_wait = args.lock_wait;
     request.progress = out.progress();
-    request.other_solvers = solvers(&settings, journal.clone(), &listening, &identifiers, &clock);
+    request.other_solvers = of_this_run(&identifiers);
     request.key = super::tlsa::next_key(&store, &certificate, clock.now())?;
 
-    let issued = match issue(request.clone()).await {
-        Ok(issued) => issued,
-        Err(error) => {
-            let Some((why, dropped)) = without_services(&error, &identifiers) else {
-                return Err(error);
-            };
-            let shown: Vec<String> = dropped.iter().map(Identifier::to_string).collect();
-            out.note(&format!("{why}; dropped: {}", shown.join(", ")));
-            identifiers.retain(|identifier| !dropped.contains(identifier));
-            if let Wanted::Names {
-                identifiers: wanted, ..
-            } = &mut request.wanted
-            {
-                *wanted = identifiers.clone();
-            }
-            request.other_solvers = solvers(&settings, journal, &listening, &identifiers, &clock);
-            issue(request).await?
+    let issued = loop {
+        let error = match issue(request.clone()).await {
+            Ok(issued) => break issued,
+            Err(error) => error,
+        };
+        // Each time fewer names are left.
+        let Some((why, dropped)) = dispensable(&error, &identifiers, &host) else {
+            return Err(error);
+        };
+        let shown: Vec<String> = dropped.iter().map(Identifier::to_string).collect();
+        out.note(&format!("{why}; dropped: {}", shown.join(", ")));
+        identifiers.retain(|identifier| !dropped.contains(identifier));
+        if let Wanted::Names {
+            identifiers: wanted, ..
+        } = &mut request.wanted
+        {
+            *wanted = identifiers.clone();
         }
+        request.other_solvers = of_this_run(&identifiers);
     };
     super::tlsa::next_key_used(&store, &issued.name, issued.chain.leaf().spki_der())?;
     settings.save(store.root(), &issued.name).map_err(failure)?;
@@ -148,6 +152,8 @@ fn settings(args: &MailIssueArgs, host: &Identifier, domain: Option<&Identifier>
             .into_iter()
             .map(|(service, port)| (service.name().to_owned(), port))
             .collect(),
+        challenges: args.challenges.iter().map(|kind| kind.method().to_owned()).collect(),
+        dns_hook: args.solvers.dns_hook.as_ref().map(|hook| absolute(hook)),
         daemons: args.daemons.daemons(),
         place: args.install.place(),
     }
@@ -174,27 +180,31 @@ pub(super) async fn listening(settings: &MailSettings) -> Result<Vec<ServicePort
 }
 
 /// RFC 7817 §5: one a service, in the domain of the addresses.
-fn srv_ids(settings: &MailSettings, listening: &[ServicePort]) -> Result<Vec<(Service, Identifier)>, Error> {
+fn srv_ids(settings: &MailSettings, listening: &[ServicePort]) -> Result<Vec<Identifier>, Error> {
     let domain = settings.domain.as_deref().unwrap_or(&settings.host);
     let services = listening
         .iter()
         .map(|at| at.service)
         .filter(|service| service.has_srv());
-    services
-        .map(|service| Ok((service, name(&format!("_{service}.{domain}"))?)))
-        .collect()
+    services.map(|service| name(&format!("_{service}.{domain}"))).collect()
+}
+
+/// A program is found again at a renewal, which may be run in another folder.
+fn absolute(hook: &str) -> String {
+    match std::path::absolute(hook) {
+        Ok(path) if path.is_file() => path.to_string_lossy().into_owned(),
+        _ => hook.to_owned(),
+    }
 }
 
 pub(super) fn solvers(
     settings: &MailSettings,
     journal: Journal,
+    ledger: &Ledger,
     listening: &[ServicePort],
     ordered: &[Identifier],
     clock: &Arc<dyn Clock>,
 ) -> Vec<Arc<dyn Solver>> {
-    if settings.daemons.is_empty() {
-        return Vec::new();
-    }
     let publisher = Arc::new(Publisher::new(
         settings.daemons.clone(),
         journal,
@@ -203,12 +213,20 @@ pub(super) fn solvers(
         Arc::clone(clock),
     ));
     let services: Vec<Service> = listening.iter().map(|at| at.service).collect();
-    [Bound::MailGreeting, Bound::MailSrv]
-        .map(|bound| {
-            let solver = MailSolver::new(bound, Arc::clone(&publisher), services.clone(), ordered);
-            Arc::new(solver) as Arc<dyn Solver>
-        })
-        .into()
+    let solver = |kind: Kind| -> Option<Arc<dyn Solver>> {
+        if kind.place() == Place::Record {
+            let hook = DnsHook::new(settings.dns_hook.as_ref()?, SLOWEST_HOOK, Some(ledger.clone()));
+            return Some(Arc::new(RecordSolver::new(
+                kind,
+                settings.host.clone(),
+                hook,
+                listening.to_vec(),
+            )));
+        }
+        let solver = MailSolver::new(kind, Arc::clone(&publisher), services.clone(), ordered);
+        (!settings.daemons.is_empty()).then(|| Arc::new(solver) as Arc<dyn Solver>)
+    };
+    settings.kinds().into_iter().filter_map(solver).collect()
 }
 
 /// Into the mail programs, and a look at all of them.
@@ -248,17 +266,12 @@ async fn profile(args: &MailIssueArgs) -> Result<Option<String>, Error> {
     Ok(has_mail.then(|| "mail".to_owned()))
 }
 
-/// What to do without, and why, when it is only SRV-IDs that stand in the way of a certificate. Authorities that know none
-/// say so in several ways; which names they mean, few say.
-fn without_services(error: &Error, ordered: &[Identifier]) -> Option<(&'static str, Vec<Identifier>)> {
-    let is_service = |identifier: &Identifier| matches!(identifier, Identifier::Srv(_));
-    let services: Vec<Identifier> = ordered
-        .iter()
-        .filter(|identifier| is_service(identifier))
-        .cloned()
-        .collect();
+/// What to do without, and why, when it is only SRV-IDs, or the domain, that stand in the way of a certificate. Authorities
+/// that know no SRV-IDs say so in several ways; which names they mean, few say.
+fn dispensable(error: &Error, ordered: &[Identifier], host: &Identifier) -> Option<(&'static str, Vec<Identifier>)> {
     let (why, dropped) = match error {
         Error::Refused(_) => {
+            let is_service = |identifier: &Identifier| matches!(identifier, Identifier::Srv(_));
             let is_about_names = [
                 ProblemType::UnsupportedIdentifier,
                 ProblemType::RejectedIdentifier,
@@ -269,32 +282,35 @@ fn without_services(error: &Error, ordered: &[Identifier]) -> Option<(&'static s
             .any(|kind| error.is(kind));
             let is_about_others = error.rejected_identifiers().iter().any(|name| !is_service(name));
             let is_refused = is_about_names && !is_about_others;
-            (NOT_ISSUED, services.into_iter().filter(|_| is_refused).collect())
+            let services = ordered.iter().filter(|name| is_refused && is_service(name));
+            (NOT_ISSUED, services.cloned().collect())
         }
         Error::Unproven(failures) => {
             let failed = failures.iter().map(|failure| (&failure.identifier, failure.method));
-            (NOT_PROVABLE, untried_services(failed))
+            (NOT_PROVABLE, untried(failed, host))
         }
         _ => return None,
     };
+    let dropped: Vec<Identifier> = dropped;
     (!dropped.is_empty()).then_some((why, dropped))
 }
 
-/// SRV-IDs for which none of the authority's methods is one of ours, if nothing else has failed.
-fn untried_services<'a>(failed: impl Iterator<Item = (&'a Identifier, Option<Method>)>) -> Vec<Identifier> {
-    let mut services = Vec::new();
+/// Names beside the host's for which none of the authority's methods is one of ours, if nothing else has failed.
+fn untried<'a>(failed: impl Iterator<Item = (&'a Identifier, Option<Method>)>, host: &Identifier) -> Vec<Identifier> {
+    let mut names = Vec::new();
     for (identifier, method) in failed {
-        if method.is_some() || !matches!(identifier, Identifier::Srv(_)) {
+        if method.is_some() || identifier == host {
             return Vec::new();
         }
-        services.push(identifier.clone());
+        names.push(identifier.clone());
     }
-    services
+    names
 }
 
 const NOT_ISSUED: &str = "this authority does not issue SRV-IDs";
-const NOT_PROVABLE: &str =
-    "this authority wants these SRV-IDs proven in a way that this command cannot: see --dns-hook";
+const NOT_PROVABLE: &str = "this authority wants these names proven in a way that this command cannot: see --dns-hook";
+/// Zones that are published slowly.
+const SLOWEST_HOOK: Duration = Duration::from_secs(300);
 
 fn name(text: &str) -> Result<Identifier, Error> {
     let identifier: Identifier = text
@@ -311,15 +327,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_services_that_stand_in_the_way_are_left_out() {
-        let [host, imaps, submission]: [Identifier; 3] =
-            ["mail.alpha.test", "_imaps.alpha.test", "_submission.alpha.test"].map(|name| name.parse().unwrap());
-        let left_out = |failed: &[(&Identifier, Option<Method>)]| untried_services(failed.iter().copied());
+    fn only_services_and_the_domain_that_stand_in_the_way_are_left_out() {
+        let [host, domain, imaps, submission]: [Identifier; 4] = [
+            "mail.alpha.test",
+            "alpha.test",
+            "_imaps.alpha.test",
+            "_submission.alpha.test",
+        ]
+        .map(|name| name.parse().unwrap());
+        let left_out = |failed: &[(&Identifier, Option<Method>)]| untried(failed.iter().copied(), &host);
         assert_eq!(left_out(&[(&imaps, None)]).first(), Some(&imaps));
         assert_eq!(left_out(&[(&imaps, None), (&submission, None)]).len(), 2);
+        assert_eq!(left_out(&[(&domain, None)]), std::slice::from_ref(&domain));
         // The host has failed too, or a proof was shown and not believed.
         assert!(left_out(&[(&imaps, None), (&host, None)]).is_empty());
         assert!(left_out(&[(&imaps, Some(Method::Other("mail-srv-01")))]).is_empty());
-        assert!(without_services(&Error::Interrupted, &[host, imaps]).is_none());
+        assert!(dispensable(&Error::Interrupted, &[host.clone(), imaps], &host).is_none());
     }
 }

@@ -24,10 +24,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{failure, session::Stream};
+use super::{failure, kind::drafted, session::Stream};
 use crate::{
     service::Protocol,
-    value::{GREETING, in_capabilities},
+    value::{GREETING, in_capabilities, in_drafted_capabilities},
 };
 
 #[derive(Clone, Debug, Args)]
@@ -40,13 +40,13 @@ pub(super) struct ProxyArgs {
     upstream: SocketAddr,
     #[arg(long)]
     protocol: Spoken,
-    /// A word to put in, acme-mail-01=…; may be repeated
+    /// A word to put in, acme-mail-01=…, or a capability, ACME=…; may be repeated
     #[arg(long = "word", value_name = "WORD")]
     words: Vec<String>,
     /// A file with a word a line, read at every session: what `vidimus mail issue --words-file` writes
     #[arg(long, value_name = "FILE")]
     words_file: Option<PathBuf>,
-    /// Where the words go
+    /// Where the words go; what is a capability goes among the capabilities anyway
     #[arg(long = "as", default_value = "greeting")]
     place: Place,
     /// Do STARTTLS here, with this chain
@@ -182,7 +182,7 @@ impl Talk {
             let line = line(&mut self.upstream).await?;
             let is_last = !matches!(self.protocol, Protocol::Smtp | Protocol::Lmtp) || line.get(3) != Some(&b'-');
             let line = match (is_last, self.place) {
-                (true, Place::Greeting) => with_words(&line, &self.words),
+                (true, Place::Greeting) => with_words(&line, &self.greeted()),
                 _ => line,
             };
             client.write_all(&line).await?;
@@ -344,18 +344,23 @@ impl Talk {
         lines.concat()
     }
 
-    /// The words as capabilities, if they are to be such.
+    /// The words that may stand in a greeting.
+    fn greeted(&self) -> Vec<String> {
+        let words = self.words.iter().filter(|word| drafted(word).is_none());
+        words.cloned().collect()
+    }
+
+    /// The words as capabilities: those of the draft, and ours if they are to be such.
     fn own(&self) -> Vec<String> {
-        let value = |word: &String| word.strip_prefix(GREETING)?.strip_prefix('=').map(str::to_owned);
-        match self.place {
-            Place::Greeting => Vec::new(),
-            Place::Capability => self
-                .words
-                .iter()
-                .filter_map(value)
-                .map(|value| in_capabilities(self.protocol, &value))
-                .collect(),
-        }
+        let bound = |word: &'_ str| -> Option<String> {
+            let value = word.strip_prefix(GREETING)?.strip_prefix('=')?;
+            (self.place == Place::Capability).then(|| in_capabilities(self.protocol, value))
+        };
+        let of_draft = |word: &'_ str| drafted(word).map(|digest| in_drafted_capabilities(self.protocol, digest));
+        let words = self.words.iter();
+        words
+            .filter_map(|word| of_draft(word).or_else(|| bound(word)))
+            .collect()
     }
 
     fn ready(&self, command: &[u8]) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Words in greetings, for as long as somebody wants them there.
+//! Words in greetings and among capabilities, for as long as somebody wants them there.
 
 use std::{
     net::SocketAddr,
@@ -12,8 +12,9 @@ use jiff::SignedDuration;
 use super::{
     daemon::{Change, Daemon},
     journal::Journal,
+    kind::Place,
     lookup::Lookup,
-    session::look,
+    session::{Look, look},
 };
 use crate::service::{Service, ServicePort};
 
@@ -21,7 +22,24 @@ use crate::service::{Service, ServicePort};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
     pub at: ServicePort,
+    pub place: Place,
     pub text: String,
+}
+
+impl Word {
+    fn is_in(&self, look: &Look) -> bool {
+        match self.place {
+            Place::Capability => look.lists(self.at.service.protocol(), &self.text),
+            Place::Greeting | Place::Record => look.greets_with(&self.text),
+        }
+    }
+
+    fn instead(&self, look: &Look) -> String {
+        match self.place {
+            Place::Capability => format!("under TLS it lists {:?}", printable(&look.capabilities.join(", "))),
+            Place::Greeting | Place::Record => format!("it greets with {:?}", printable(&look.greeting)),
+        }
+    }
 }
 
 /// Shows words in the greetings of mail programs, those of several proofs side by side.
@@ -68,8 +86,8 @@ impl Publisher {
         &self.host
     }
 
-    pub fn greets(&self, service: Service) -> bool {
-        self.daemons.iter().any(|daemon| daemon.greets(service))
+    pub fn shows(&self, place: Place, service: Service) -> bool {
+        self.daemons.iter().any(|daemon| daemon.shows(place, service))
     }
 
     /// A place for words; nothing is shown yet.
@@ -117,7 +135,7 @@ impl Publisher {
         for (at, daemon) in self.daemons.iter().enumerate() {
             let words: Vec<String> = wanted
                 .iter()
-                .filter(|word| daemon.greets(word.at.service))
+                .filter(|word| daemon.shows(word.place, word.at.service))
                 .map(|word| word.text.clone())
                 .collect();
             if let Err(error) = self.apply_one(daemon, words, at, &mut shown) {
@@ -174,10 +192,10 @@ impl Publisher {
             // A process from before the reload may still take a session: twice everywhere is seen.
             for address in addresses.iter().chain(&addresses) {
                 match look(SocketAddr::new(*address, port), word.at.service, &self.host).await {
-                    Ok(look) if look.greets_with(&word.text) => sightings += 1,
+                    Ok(look) if word.is_in(&look) => sightings += 1,
                     Ok(look) => {
                         is_elsewhere = true;
-                        seen = format!("it greets with {:?}", printable(&look.greeting));
+                        seen = word.instead(&look);
                     }
                     Err(error) => seen = error.to_string(),
                 }
@@ -188,8 +206,10 @@ impl Publisher {
             }
             if self.clock.now().duration_since(started) >= patience {
                 let what = format!("{} at {} does not show its word: {seen}", word.at, self.host);
-                let next = "See whether another setting (-o smtpd_banner in master.cf, login_greeting in a protocol block) \
-                            hides it, and whether another program listens there.";
+                let next = match word.place {
+                    Place::Capability => UNLISTED,
+                    Place::Greeting | Place::Record => UNSEEN,
+                };
                 return Err(failed(what, Some(next)));
             }
             self.clock.sleep(BETWEEN_LOOKS).await;
@@ -221,4 +241,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+const UNSEEN: &str = "See whether another setting (-o smtpd_banner in master.cf, login_greeting in a protocol block) hides it, \
+                      and whether another program listens there.";
+const UNLISTED: &str =
+    "A proxy has to do TLS itself (--cert, --key) to list it there; a Dovecot newer than 2.3 may not.";
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);

@@ -104,7 +104,14 @@ async fn one(
     let ordered = stored
         .and_then(|stored| stored.settings)
         .map(|settings| settings.identifiers);
-    renewal.other_solvers = solvers(settings, journal.clone(), there, &ordered.unwrap_or_default(), &clock);
+    renewal.other_solvers = solvers(
+        settings,
+        journal.clone(),
+        &store.ledger(name),
+        there,
+        &ordered.unwrap_or_default(),
+        &clock,
+    );
     renewal.key = tlsa::next_key(store, name, clock.now())?;
     let renewed = renew(store, name, &renewal).await?;
     let lines = match &renewed {

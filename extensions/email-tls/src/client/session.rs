@@ -16,7 +16,11 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::service::{Protocol, Service, TlsMode};
+use super::kind::drafted;
+use crate::{
+    service::{Protocol, Service, TlsMode},
+    value::in_drafted_capabilities,
+};
 
 /// What was seen.
 #[derive(Clone, Debug)]
@@ -41,6 +45,18 @@ impl Look {
     /// Whether a word stands among those of the greeting.
     pub fn greets_with(&self, word: &str) -> bool {
         self.greeting.split_ascii_whitespace().any(|said| said == word)
+    }
+
+    /// Whether a capability of the draft's, given as a word, is listed under TLS.
+    pub fn lists(&self, protocol: Protocol, word: &str) -> bool {
+        let listed = drafted(word).map(|digest| in_drafted_capabilities(protocol, digest));
+        let is_it = |line: &String| match protocol {
+            Protocol::Imap => line
+                .split_ascii_whitespace()
+                .any(|atom| Some(atom) == listed.as_deref()),
+            _ => Some(line.as_str()) == listed.as_deref(),
+        };
+        self.tls.is_some() && self.capabilities.iter().any(is_it)
     }
 }
 

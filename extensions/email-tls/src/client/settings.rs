@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     daemon::{Daemon, replace},
+    kind::Kind,
     lookup::Lookup,
 };
 use crate::service::Service;
@@ -33,6 +34,12 @@ pub struct MailSettings {
     pub resolver: Option<SocketAddr>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ports: BTreeMap<String, u16>,
+    /// The challenge types that were chosen, by name; none means the usual ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub challenges: Vec<String>,
+    /// The program that makes records for those of them that want some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns_hook: Option<String>,
     #[serde(default)]
     pub daemons: Vec<Daemon>,
     #[serde(default)]
@@ -68,6 +75,17 @@ impl MailSettings {
             .iter()
             .filter_map(|name| Service::from_name(name))
             .collect()
+    }
+
+    pub fn kinds(&self) -> Vec<Kind> {
+        match self.challenges.is_empty() {
+            true => Kind::USUAL.into(),
+            false => self
+                .challenges
+                .iter()
+                .filter_map(|name| Kind::from_method(name))
+                .collect(),
+        }
     }
 
     pub fn load(root: &Path, name: &CertificateName) -> Result<Option<Self>, String> {

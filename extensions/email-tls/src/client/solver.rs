@@ -1,4 +1,5 @@
-//! `mail-greeting-01` and `mail-srv-01`: a proof is a word in the greeting of each service.
+//! `mail-greeting-01` and `mail-srv-01`: a proof is a word in the greeting of each service. The draft's capabilities: it is
+//! one of what each service lists.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,16 +12,14 @@ use serde_json::{Map, Value, json};
 
 use super::{
     daemon::most_words,
+    kind::{Kind, Place},
     publish::{Publisher, Word, failed},
 };
-use crate::{
-    service::{Protocol, Service, ServicePort},
-    value::{Bound, in_greeting},
-};
+use crate::service::{Protocol, Service, ServicePort};
 
-/// Shows the words of one of the two methods, for services that listen and whose greeting can be changed.
+/// Shows the words of one of these types, for services that listen and of which what they say can be changed.
 pub struct MailSolver {
-    bound: Bound,
+    kind: Kind,
     publisher: Arc<Publisher>,
     listening: Vec<Service>,
     /// How many words the services of the order itself take in greetings of this protocol.
@@ -28,17 +27,28 @@ pub struct MailSolver {
 }
 
 impl MailSolver {
-    pub fn new(bound: Bound, publisher: Arc<Publisher>, listening: Vec<Service>, ordered: &[Identifier]) -> Self {
+    pub fn new(kind: Kind, publisher: Arc<Publisher>, listening: Vec<Service>, ordered: &[Identifier]) -> Self {
         let mut reserved = BTreeMap::new();
-        for service in ordered.iter().filter_map(service_of) {
+        let found_by_srv = |service: &&Service| service.has_srv() && publisher.shows(Place::Greeting, **service);
+        let of_domains = ordered
+            .iter()
+            .filter(|name| Kind::MailSrv.can_prove(name, publisher.host()));
+        let of_domains = of_domains.filter(|name| matches!(name, Identifier::Dns(_)));
+        let of_domains = of_domains.filter_map(|_| listening.iter().find(found_by_srv).copied());
+        for service in ordered.iter().filter_map(service_of).chain(of_domains) {
             *reserved.entry(greeting_of(service)).or_default() += 1;
         }
         Self {
-            bound,
+            kind,
             publisher,
             listening,
             reserved,
         }
+    }
+
+    /// Whether this type's proof can be shown for a service here.
+    fn shows(&self, service: Service) -> bool {
+        self.kind.speaks_for(service) && self.publisher.shows(self.kind.place(), service)
     }
 
     /// Of the services that the CA would look at, those that can be answered for, and no more than greetings have room for.
@@ -46,6 +56,7 @@ impl MailSolver {
         let offered = offered(proof);
         let is_named = offered.is_some();
         let own = service_of(&proof.identifier);
+        let is_domain = own.is_none() && self.kind == Kind::MailSrv;
         let offered = offered.unwrap_or_else(|| {
             let named = own.and_then(|service| Some((service, service.registered_port()?)));
             named
@@ -58,8 +69,12 @@ impl MailSolver {
             .iter()
             .copied()
             .filter(|at| own.is_none_or(|own| own == at.service))
-            .filter(|at| self.listening.contains(&at.service) && self.publisher.greets(at.service))
+            .filter(|at| self.listening.contains(&at.service) && self.shows(at.service))
             .filter(|at| {
+                // Lists of capabilities have room; the domain has had its word reserved, for one service.
+                if self.kind.place() == Place::Capability || is_domain {
+                    return true;
+                }
                 let reserved = self.reserved.get(greeting_of(at.service)).copied().unwrap_or(0);
                 let left = left
                     .entry(greeting_of(at.service))
@@ -68,6 +83,7 @@ impl MailSolver {
                 *left = left.saturating_sub(1);
                 fits
             })
+            .take(if is_domain { 1 } else { usize::MAX })
             .collect();
         match chosen.is_empty() {
             false => Ok((chosen, is_named)),
@@ -76,21 +92,20 @@ impl MailSolver {
                 let able: Vec<&str> = self
                     .listening
                     .iter()
-                    .filter(|service| self.publisher.greets(**service))
+                    .filter(|service| self.shows(**service))
                     .map(|service| service.name())
                     .collect();
+                let (what, next) = match self.kind.place() {
+                    Place::Capability => ("capabilities", LISTS),
+                    Place::Greeting | Place::Record => ("greetings", GREETS),
+                };
                 let what = format!(
-                    "{} wants a word of {}; this command can change the greetings of {}",
-                    self.bound.method(),
+                    "{} wants a word of {}; this command can change the {what} of {}",
+                    self.kind.method(),
                     listed(&offered),
                     listed(&able)
                 );
-                Err(failed(
-                    what,
-                    Some(
-                        "Start the service, give --postfix, --dovecot or --words-file for it, or say where it listens with --port.",
-                    ),
-                ))
+                Err(failed(what, Some(next)))
             }
         }
     }
@@ -98,22 +113,15 @@ impl MailSolver {
 
 impl Solver for MailSolver {
     fn method(&self) -> Method {
-        Method::Other(self.bound.method())
+        Method::Other(self.kind.method())
     }
 
     fn can_prove(&self, identifier: &Identifier) -> bool {
-        match identifier {
-            Identifier::Dns(_) => self.bound == Bound::MailGreeting,
-            Identifier::Srv(_) => {
-                let is_looked_at = match self.bound {
-                    // At the addresses of the SRV-ID's own domain, which are others unless that is the host.
-                    Bound::MailGreeting => domain_of(identifier) == Some(self.publisher.host()),
-                    _ => true,
-                };
-                is_looked_at && service_of(identifier).is_some_and(|service| self.publisher.greets(service))
+        self.kind.can_prove(identifier, self.publisher.host())
+            && match service_of(identifier) {
+                Some(service) => self.shows(service),
+                None => self.listening.iter().any(|service| self.shows(*service)),
             }
-            _ => false,
-        }
     }
 
     /// Those of the challenge's services that are answered for, where it names any.
@@ -122,6 +130,13 @@ impl Solver for MailSolver {
             Ok((chosen, true)) => {
                 let services: Vec<&str> = chosen.iter().map(|at| at.service.name()).collect();
                 [("services".to_owned(), json!(services))].into_iter().collect()
+            }
+            // The draft's are never without (draft-ietf-acme-email-tls-05 §3.1).
+            Ok((chosen, false)) if self.kind.place() == Place::Capability => {
+                let service = chosen
+                    .first()
+                    .map(|at| ("service".to_owned(), json!(at.service.name())));
+                service.into_iter().collect()
             }
             _ => Map::new(),
         }
@@ -134,9 +149,16 @@ impl Solver for MailSolver {
                 .iter()
                 .map(|at| Word {
                     at: *at,
-                    text: in_greeting(&self.bound.value(&proof.key_authorization, *at)),
+                    place: self.kind.place(),
+                    text: self.kind.word(&proof.key_authorization, *at),
                 })
                 .collect();
+            let places: Vec<String> = chosen.iter().map(ServicePort::to_string).collect();
+            // The values are public as soon as they are shown, and prove nothing without the account's key.
+            tracing::debug!(
+                identifier = %proof.identifier, method = self.kind.method(), services = places.join(","),
+                key_authorization = proof.key_authorization.as_str(), "showing words"
+            );
             let ticket = self.publisher.ticket();
             let publisher = Arc::clone(&self.publisher);
             let presented = Presented::new(move || publisher.withdraw(ticket));
@@ -155,7 +177,7 @@ impl Solver for MailSolver {
 }
 
 /// What the challenge names; what it says of services that are not known here does not count.
-fn offered(proof: &Proof) -> Option<Vec<ServicePort>> {
+pub(super) fn offered(proof: &Proof) -> Option<Vec<ServicePort>> {
     let services = proof.members.get("services")?.as_array()?;
     let read = |value: &Value| {
         let service = Service::from_name(value.get("service")?.as_str()?)?;
@@ -173,13 +195,6 @@ pub(super) fn service_of(identifier: &Identifier) -> Option<Service> {
     Service::from_name(name.strip_prefix('_')?.split('.').next()?)
 }
 
-fn domain_of(identifier: &Identifier) -> Option<&str> {
-    match identifier {
-        Identifier::Srv(name) => name.split_once('.').map(|(_, domain)| domain),
-        _ => None,
-    }
-}
-
 /// Programs have one greeting for the services of a kind.
 fn greeting_of(service: Service) -> &'static str {
     match service.protocol() {
@@ -194,3 +209,8 @@ fn listed<T: AsRef<str>>(list: &[T]) -> String {
         false => list.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", "),
     }
 }
+
+const GREETS: &str =
+    "Start the service, give --postfix, --dovecot or --words-file for it, or say where it listens with --port.";
+const LISTS: &str =
+    "Give --dovecot for IMAP; of other programs put `vidimus mail proxy` in front and give --words-file.";

@@ -45,6 +45,9 @@ pub(super) struct TlsaArgs {
     /// Replace the records at this name server (RFC 2136), by running nsupdate
     #[arg(long, value_name = "SERVER[:PORT]")]
     nsupdate: Option<String>,
+    /// The zone that is updated; nsupdate of BIND finds it out, that of Knot does not
+    #[arg(long, value_name = "ZONE", requires = "nsupdate")]
+    zone: Option<String>,
     /// The TSIG key for that, as nsupdate -k takes it
     #[arg(long, value_name = "FILE", requires = "nsupdate")]
     tsig_key: Option<PathBuf>,
@@ -120,7 +123,8 @@ async fn all(args: &TlsaArgs, out: &Output) -> Result<Vec<String>, Error> {
     let services = services(args, &store, &name).await?;
     let records = records(&args.host, &services, &keys, args.ttl);
     if let Some(server) = &args.nsupdate {
-        update(args, server, &script(server, &services, &args.host, &records)?)?;
+        let zone = args.zone.as_deref();
+        update(args, server, &script(server, zone, &services, &args.host, &records)?)?;
         out.note("the name server has taken the records");
     }
     if (args.nsupdate.is_some() || args.published) && state.next.is_some() && state.published.is_none() {
@@ -183,14 +187,20 @@ fn owner(host: &str, port: u16) -> String {
 }
 
 /// One update message: at each name nothing but these records.
-fn script(server: &str, services: &[ServicePort], host: &str, records: &[String]) -> Result<String, Error> {
+fn script(
+    server: &str,
+    zone: Option<&str>,
+    services: &[ServicePort],
+    host: &str,
+    records: &[String],
+) -> Result<String, Error> {
     let is_clean = |text: &str| {
         text.bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
     };
-    if !is_clean(server) || !is_clean(host) {
+    if !is_clean(server) || !is_clean(host) || !zone.is_none_or(is_clean) {
         return Err(Error::Input(format!(
-            "{server:?} or {host:?} is no name that nsupdate could take"
+            "{server:?}, {host:?} or the zone is no name that nsupdate could take"
         )));
     }
     let (server, port) = match server.rsplit_once(':') {
@@ -198,6 +208,9 @@ fn script(server: &str, services: &[ServicePort], host: &str, records: &[String]
         _ => (server, "53"),
     };
     let mut script = format!("server {} {port}\n", server.trim_matches(['[', ']']));
+    if let Some(zone) = zone {
+        script.push_str(&format!("zone {}.\n", zone.trim_end_matches('.')));
+    }
     for at in services {
         script.push_str(&format!("update delete {} TLSA\n", owner(host, at.port)));
     }
@@ -359,9 +372,9 @@ mod tests {
         let records = records("mail.alpha.test", &services, &[vec![1], vec![2]], 300);
         assert_eq!(records.len(), 4);
         assert!(records[0].starts_with("_25._tcp.mail.alpha.test. 300 IN TLSA 3 1 1 4bf5122f3445"));
-        let script = script("127.0.0.1:5300", &services, "mail.alpha.test", &records).unwrap();
+        let script = script("127.0.0.1:5300", None, &services, "mail.alpha.test", &records).unwrap();
         assert!(script.starts_with("server 127.0.0.1 5300\nupdate delete _25._tcp.mail.alpha.test. TLSA\n"));
         assert!(script.ends_with("send\n"));
-        assert!(super::script("a\nsend", &services, "mail.alpha.test", &records).is_err());
+        assert!(super::script("a\nsend", None, &services, "mail.alpha.test", &records).is_err());
     }
 }

@@ -1,10 +1,10 @@
-//! Dovecot: `login_greeting`, `ssl_cert` and `ssl_key`, in a block of its configuration, and a reload.
+//! Dovecot: `login_greeting`, `imap_capability`, `ssl_cert` and `ssl_key`, in a block of its configuration, and a reload.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DaemonError, block, run, without_words};
+use super::{super::kind::drafted, DaemonError, block, run, without_words};
 
 /// An instance of Dovecot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +35,30 @@ impl Dovecot {
     }
 
     pub(super) fn show(&self, greeting: &str, file: &Path, words: &[String]) -> Result<(), DaemonError> {
-        let setting = format!("{GREETING} = {greeting} {}\n", words.join(" "));
-        block::put(file, CHALLENGE, Some(&setting))?;
+        let (listed, greeted): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| drafted(word).is_some());
+        let mut settings = String::new();
+        if !greeted.is_empty() {
+            settings.push_str(&format!("{GREETING} = {greeting}{}\n", after(&greeted)));
+        }
+        if !listed.is_empty() {
+            settings.push_str(&format!("{CAPABILITY} = {}{}\n", self.capability()?, after(&listed)));
+        }
+        block::put(file, CHALLENGE, Some(&settings))?;
         self.reload()
+    }
+
+    /// What the administrator has set; where that is nothing, a plus adds to what Dovecot says by itself.
+    fn capability(&self) -> Result<String, DaemonError> {
+        let said = run(&self.doveconf, &self.with_config(&["-h", CAPABILITY]))?;
+        let own: Vec<&str> = said
+            .stdout
+            .split_ascii_whitespace()
+            .filter(|atom| drafted(atom).is_none())
+            .collect();
+        Ok(match own.is_empty() {
+            true => "+".to_owned(),
+            false => own.join(" "),
+        })
     }
 
     pub(super) fn undo(&self, file: &Path) -> Result<(), DaemonError> {
@@ -76,6 +97,11 @@ impl Dovecot {
     }
 }
 
+fn after(words: &[&String]) -> String {
+    words.iter().map(|word| format!(" {word}")).collect()
+}
+
 const GREETING: &str = "login_greeting";
+const CAPABILITY: &str = "imap_capability";
 const CHALLENGE: &str = "challenge";
 const CERTIFICATE: &str = "certificate";

@@ -19,6 +19,7 @@ pub use dovecot::Dovecot;
 pub use postfix::Postfix;
 pub use words_file::WordsFile;
 
+use super::kind::Place;
 use crate::service::{Protocol, Service};
 
 /// A mail program of this machine, as its administrator said where it is.
@@ -50,12 +51,25 @@ pub enum Change {
 
 impl Daemon {
     /// Whose greeting it sends.
-    pub fn greets(&self, service: Service) -> bool {
+    fn greets(&self, service: Service) -> bool {
         match (self, service.protocol()) {
             (Self::Postfix(_), protocol) => protocol == Protocol::Smtp,
             (Self::Dovecot(_), protocol) => matches!(protocol, Protocol::Imap | Protocol::Pop3 | Protocol::Lmtp),
             // Sieve greets with capabilities alone.
             (Self::WordsFile(_), protocol) => protocol != Protocol::Sieve,
+        }
+    }
+
+    /// Whether it can be made to show a word for a service there.
+    pub fn shows(&self, place: Place, service: Service) -> bool {
+        match place {
+            Place::Greeting => self.greets(service),
+            Place::Capability => match self {
+                Self::Postfix(_) => false,
+                Self::Dovecot(_) => service.protocol() == Protocol::Imap,
+                Self::WordsFile(_) => service.protocol() != Protocol::Sieve,
+            },
+            Place::Record => false,
         }
     }
 
@@ -86,7 +100,7 @@ impl Daemon {
 }
 
 impl Change {
-    /// Puts words beside what the greeting says, and tells the program.
+    /// Puts words beside what the program says, and tells it.
     pub fn show(&self, words: &[String]) -> Result<(), DaemonError> {
         match self {
             Self::Postfix { postfix, banner } => postfix.show(banner.as_deref(), words),

@@ -1,5 +1,7 @@
 //! A file with one word a line, for programs that read it into their greeting at every session: Exim by
 //! `smtp_banner = … ${if exists{FILE}{${readfile{FILE}{ }}}}`, and `vidimus mail proxy --words-file FILE`.
+//!
+//! A word of the draft's capabilities stands there as `ACME=…`, which the proxy lists as its protocol has it.
 
 use std::path::PathBuf;
 

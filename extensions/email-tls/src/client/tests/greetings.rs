@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use client::{Csr, Identifier, KeyType, Method, Proof, Solver, SystemClock, Token};
+use client::{Csr, Identifier, KeyType, Method, Proof, Solver, SystemClock, Token, solver::DnsHook};
 use pkix::csr::CertificateRequest;
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,9 @@ use crate::{
     client::{
         daemon::{Daemon, WordsFile, most_words},
         journal::Journal,
+        kind::Kind,
         publish::Publisher,
+        records::RecordSolver,
         session::look,
         solver::MailSolver,
     },
@@ -56,8 +58,8 @@ async fn words_of_several_proofs_stand_side_by_side_and_go_with_the_last() {
     let ordered: Vec<Identifier> = ["mail.alpha.test", "_imaps.alpha.test"]
         .map(|name| name.parse().unwrap())
         .into();
-    let solver = |bound| MailSolver::new(bound, Arc::clone(&publisher), SERVICES.into(), &ordered);
-    let (of_host, of_service) = (solver(Bound::MailGreeting), solver(Bound::MailSrv));
+    let solver = |kind| MailSolver::new(kind, Arc::clone(&publisher), SERVICES.into(), &ordered);
+    let (of_host, of_service) = (solver(Kind::MailGreeting), solver(Kind::MailSrv));
     assert_eq!(of_host.method(), Method::Other("mail-greeting-01"));
 
     let host_proof = proof("mail.alpha.test", "dG9rZW4x", &all(&site));
@@ -106,7 +108,7 @@ async fn a_banner_of_the_administrators_own_comes_back_as_it_was() {
     let main = "myhostname = mail.alpha.test\nsmtpd_banner = $myhostname NO UCE   ESMTP\n";
     std::fs::write(site.root().join("main.cf"), main).unwrap();
     let publisher = publisher(&site, site.daemons());
-    let solver = MailSolver::new(Bound::MailGreeting, publisher, vec![Service::Submission], &[]);
+    let solver = MailSolver::new(Kind::MailGreeting, publisher, vec![Service::Submission], &[]);
     let shown = solver
         .present(&proof("mail.alpha.test", "dG9rZW4", &all(&site)))
         .await
@@ -126,7 +128,7 @@ async fn what_a_killed_run_has_left_is_brought_back_by_the_next() {
     let site = Site::with(&SERVICES).await;
     let before = (site.file("main.cf"), site.file("dovecot.conf"));
     let publisher = publisher(&site, site.daemons());
-    let solver = MailSolver::new(Bound::MailGreeting, publisher, SERVICES.into(), &[]);
+    let solver = MailSolver::new(Kind::MailGreeting, publisher, SERVICES.into(), &[]);
     let shown = solver
         .present(&proof("mail.alpha.test", "dG9rZW4", &all(&site)))
         .await
@@ -173,7 +175,7 @@ async fn a_greeting_that_somebody_else_has_changed_since_is_left_alone() {
 async fn services_that_cannot_be_answered_for_are_named() {
     let site = Site::with(&[Service::Submission]).await;
     let solver = MailSolver::new(
-        Bound::MailGreeting,
+        Kind::MailGreeting,
         publisher(&site, site.daemons()),
         vec![Service::Submission],
         &[],
@@ -207,7 +209,7 @@ async fn no_more_words_are_shown_than_a_reply_line_has_room_for() {
         .map(|domain| format!("_submission.{domain}.test").parse().unwrap())
         .into();
     let solver = Arc::new(MailSolver::new(
-        Bound::MailGreeting,
+        Kind::MailGreeting,
         Arc::clone(&publisher),
         services.into(),
         &ordered,
@@ -253,4 +255,94 @@ fn the_request_names_host_domain_and_services() {
             "srv:_submission.alpha.test"
         ]
     );
+}
+
+// ETLS-P-7
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_is_proven_by_one_service_that_its_zone_names_and_a_host_by_itself() {
+    let site = Site::with(&SERVICES).await;
+    let publisher = publisher(&site, site.daemons());
+    let [host, domain]: [Identifier; 2] = ["mail.alpha.test", "alpha.test"].map(|name| name.parse().unwrap());
+    let ordered = [host.clone(), domain.clone()];
+    let solver = |kind| MailSolver::new(kind, Arc::clone(&publisher), SERVICES.into(), &ordered);
+    let (of_host, of_domain) = (solver(Kind::MailGreeting), solver(Kind::MailSrv));
+    assert!(of_host.can_prove(&host) && !of_host.can_prove(&domain));
+    assert!(of_domain.can_prove(&domain) && !of_domain.can_prove(&host));
+    let proof = proof("alpha.test", "dG9rZW4x", &all(&site));
+    let shown = of_domain.present(&proof).await.unwrap();
+    assert_eq!(
+        Value::from(of_domain.response(&proof)),
+        json!({"services": ["submission"]})
+    );
+    let word = in_greeting(&Bound::MailSrv.value(&proof.key_authorization, site.at(Service::Submission)));
+    assert!(greeting(&site, Service::Submission).await.contains(&word));
+    shown.cleanup().await.unwrap();
+}
+
+// ETLS-3.4-2, ETLS-3.4.1-1
+#[tokio::test(flavor = "multi_thread")]
+async fn the_draft_s_capability_is_listed_by_dovecot_beside_the_administrators_own() {
+    let site = Site::with(&[Service::Imap, Service::Imaps, Service::Submission]).await;
+    let own = "ssl = yes\nimap_capability = + XOWN\n";
+    for (before, expected) in [
+        ("ssl = yes\n", "imap_capability = + ACME="),
+        (own, "imap_capability = + XOWN ACME="),
+    ] {
+        std::fs::write(site.root().join("dovecot.conf"), before).unwrap();
+        std::fs::write(site.root().join("dovecot.conf.live"), before).unwrap();
+        let services = vec![Service::Imap, Service::Imaps, Service::Submission];
+        let solver = MailSolver::new(Kind::CapabilityImap, publisher(&site, site.daemons()), services, &[]);
+        let places = [site.at(Service::Imap), site.at(Service::Imaps)];
+        let proof = proof("mail.alpha.test", "dG9rZW4x", &places);
+        let shown = solver.present(&proof).await.unwrap();
+        assert_eq!(
+            Value::from(solver.response(&proof)),
+            json!({"services": ["imap", "imaps"]})
+        );
+        let digest = proof.key_authorization.dns_value();
+        assert!(site.file("dovecot.conf").contains(&format!("{expected}{digest}")));
+        // No greeting is changed for it.
+        assert!(!site.file("dovecot.conf").contains("login_greeting"));
+        shown.cleanup().await.unwrap();
+        assert_eq!(site.file("dovecot.conf"), before);
+    }
+    let unable = MailSolver::new(
+        Kind::CapabilitySmtp,
+        publisher(&site, site.daemons()),
+        vec![Service::Submission],
+        &[],
+    );
+    assert!(!unable.can_prove(&"mail.alpha.test".parse().unwrap()));
+}
+
+// ETLS-3.3-1, ETLS-3-2
+#[tokio::test]
+async fn the_draft_s_record_is_made_by_the_hook_at_the_name_of_service_and_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let (hook, log) = (folder.path().join("hook"), folder.path().join("log"));
+    std::fs::write(&hook, format!("#!/bin/sh\necho \"$1 $2 $3\" >>{}\n", log.display())).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&hook, mode).unwrap();
+    let at = |service: Service| ServicePort {
+        service,
+        port: service.registered_port().unwrap(),
+    };
+    let proof = proof("_imaps.alpha.test", "dG9rZW4x", &[at(Service::Imaps)]);
+    for kind in [Kind::DnsEmail, Kind::DnsService] {
+        let hook = DnsHook::new(hook.to_str().unwrap(), std::time::Duration::from_secs(20), None);
+        let solver = RecordSolver::new(kind, "mail.alpha.test".to_owned(), hook, vec![at(Service::Imaps)]);
+        assert!(solver.can_prove(&proof.identifier) && solver.method() == Method::Other(kind.method()));
+        assert_eq!(
+            Value::from(solver.response(&proof)),
+            json!({"service": "imaps", "port": 993})
+        );
+        solver.present(&proof).await.unwrap().cleanup().await.unwrap();
+    }
+    let line = |verb: &str, value: &str| format!("{verb} _993._imaps._acme-challenge.alpha.test. {value}\n");
+    let (digest, bound) = (
+        proof.key_authorization.dns_value(),
+        Bound::DnsService.value(&proof.key_authorization, at(Service::Imaps)),
+    );
+    let expected = [&digest, &bound].map(|value| line("present", value) + &line("cleanup", value));
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), expected.concat());
 }

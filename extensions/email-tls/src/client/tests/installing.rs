@@ -26,6 +26,8 @@ fn settings(site: &Site, place: InstallPlace) -> MailSettings {
             .iter()
             .map(|(service, port)| (service.name().to_owned(), *port))
             .collect(),
+        challenges: Vec::new(),
+        dns_hook: None,
         daemons: site.daemons(),
         place,
     }

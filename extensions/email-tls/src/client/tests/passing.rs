@@ -74,6 +74,29 @@ async fn with_a_certificate_capabilities_have_the_word_after_the_handshake_too()
     }
 }
 
+// ETLS-3.4-1, ETLS-3.4-2, ETLS-3.4-3
+#[tokio::test]
+async fn a_capability_of_the_draft_s_is_listed_as_the_protocol_has_it_and_never_greeted_with() {
+    let site = Site::with(&[Service::Submission, Service::Imap, Service::Pop3]).await;
+    let tls = format!(
+        "--cert {0}/cert.pem --key {0}/key.pem --word ACME=xyz",
+        site.root().display()
+    );
+    for (service, protocol) in [
+        (Service::Submission, "smtp"),
+        (Service::Imap, "imap"),
+        (Service::Pop3, "pop3"),
+    ] {
+        let look = through(&site, service, protocol, &tls).await;
+        assert!(look.lists(service.protocol(), "ACME=xyz"), "{look:?}");
+        assert!(!look.lists(service.protocol(), "ACME=xy"), "{look:?}");
+        assert!(
+            look.greets_with("acme-mail-01=abc") && !look.greets_with("ACME=xyz"),
+            "{look:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn where_the_handshake_comes_first_the_proxy_does_it() {
     let site = Site::with(&[Service::Imap]).await;

@@ -122,7 +122,8 @@ case $3 in
 esac
 "#;
 const DOVECONF: &str = r##"case $3 in
--h) if grep -q "^$4 = " $2; then sed -n "s/^$4 = //p" $2 | tail -n 1; else echo 'Dovecot ready.'; fi ;;
+-h) if grep -q "^$4 = " $2; then sed -n "s/^$4 = //p" $2 | tail -n 1
+    elif [ $4 = login_greeting ]; then echo 'Dovecot ready.'; else echo; fi ;;
 -n) echo "# 2.3.19.1 (9b53102964): $2" ;;
 esac
 "##;
@@ -174,15 +175,18 @@ async fn serve(listener: TcpListener, service: Service, root: PathBuf) {
     }
 }
 
+fn setting(root: &Path, file: &str, name: &str) -> Option<String> {
+    let text = fs::read_to_string(root.join(file)).unwrap();
+    let mut values = text.lines().filter_map(|line| line.strip_prefix(&format!("{name} = ")));
+    values.next_back().map(str::to_owned)
+}
+
 /// As the last reload left it.
 fn greeting(root: &Path, protocol: Protocol) -> String {
     let last = |file: &str, name: &str, otherwise: &str| {
-        let text = fs::read_to_string(root.join(file)).unwrap();
-        let mut values = text.lines().filter_map(|line| line.strip_prefix(&format!("{name} = ")));
-        values
-            .next_back()
-            .unwrap_or(otherwise)
-            .replace("$myhostname", "mail.alpha.test")
+        let value = setting(root, file, name);
+        let value = value.as_deref().unwrap_or(otherwise);
+        value.replace("$myhostname", "mail.alpha.test")
     };
     match protocol {
         Protocol::Smtp => format!("220 {}", last("main.live", "smtpd_banner", "$myhostname ESMTP Postfix")),
@@ -246,7 +250,9 @@ async fn session(stream: Box<dyn Stream>, service: Service, root: &Path, greets:
             }
             "CAPA" => say(&mut stream, &format!("+OK\r\nTOP{}\r\n.", offer("\r\nSTLS"))).await?,
             "CAPABILITY" => {
-                let said = format!("* CAPABILITY IMAP4rev1{}\r\n{tag} OK done", offer(" STARTTLS"));
+                let own = setting(root, "dovecot.conf.live", "imap_capability");
+                let own = own.map_or_else(String::new, |own| format!(" {}", own.trim_start_matches(['+', ' '])));
+                let said = format!("* CAPABILITY IMAP4rev1{}{own}\r\n{tag} OK done", offer(" STARTTLS"));
                 say(&mut stream, &said).await?;
             }
             "STARTTLS" | "STLS" => {
