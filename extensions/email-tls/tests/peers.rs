@@ -9,7 +9,7 @@ use std::{
 
 use acme::KeyAuthorization;
 use email_tls::{
-    server::probe::{Asked, Fault, Heard, Published, hold},
+    server::probe::{Asked, Fault, Heard, Patience, Published, hold},
     service::{Service, ServicePort},
     value::Bound,
 };
@@ -60,6 +60,7 @@ impl Responder {
             host: HOST,
             greets_as: "probe.example.org",
             tls: &Arc::new(validation::unverified::config(&[])),
+            patience: Patience::default(),
         };
         let mut heard = Heard::default();
         let outcome = hold(stream, &asked, &mut heard).await;

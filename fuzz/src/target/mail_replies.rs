@@ -1,7 +1,7 @@
 use std::sync::{Arc, LazyLock};
 
 use email_tls::{
-    server::probe::{Asked, Heard, Published, hold},
+    server::probe::{Asked, Heard, Patience, Published, hold},
     service::Service,
 };
 use rustls::ClientConfig;
@@ -21,6 +21,7 @@ pub fn mail_replies(data: &[u8]) {
         host: "mail.example",
         greets_as: "probe.example",
         tls: &TLS,
+        patience: Patience::default(),
     };
     let mut heard = Heard::default();
     let stream = tokio::io::join(said, tokio::io::sink());

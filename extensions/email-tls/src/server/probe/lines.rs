@@ -39,20 +39,22 @@ pub(super) struct Lines<'m, S> {
     /// Read and not yet looked at.
     rest: Vec<u8>,
     meter: &'m mut Meter,
+    step: Duration,
 }
 
 impl<'m, S: AsyncRead + AsyncWrite + Unpin> Lines<'m, S> {
-    pub fn new(stream: S, meter: &'m mut Meter) -> Self {
+    pub fn new(stream: S, meter: &'m mut Meter, step: Duration) -> Self {
         Self {
             stream,
             rest: Vec::new(),
             meter,
+            step,
         }
     }
 
     /// The next line, without its end. `of` is what is waited for.
     pub async fn line(&mut self, of: &'static str) -> Result<Vec<u8>, Fault> {
-        match timeout(STEP, self.next(of)).await {
+        match timeout(self.step, self.next(of)).await {
             Ok(line) => line,
             Err(_) => Err(Fault::Slow(of)),
         }
@@ -107,7 +109,7 @@ impl<'m, S: AsyncRead + AsyncWrite + Unpin> Lines<'m, S> {
             self.stream.write_all(b"\r\n").await?;
             self.stream.flush().await
         };
-        match timeout(STEP, send).await {
+        match timeout(self.step, send).await {
             Ok(sent) => sent.map_err(|error| Fault::Broken(of, error.to_string())),
             Err(_) => Err(Fault::Slow(of)),
         }
@@ -123,8 +125,6 @@ impl<'m, S: AsyncRead + AsyncWrite + Unpin> Lines<'m, S> {
     }
 }
 
-/// A step of a session.
-pub(super) const STEP: Duration = Duration::from_secs(10);
 const OCTETS: usize = 64 * 1024;
 const LINES: usize = 200;
 /// Twice what SMTP allows (RFC 5321 §4.5.3.1.5), with the line's end.

@@ -10,7 +10,6 @@ use std::{sync::Arc, time::Duration};
 use acme::ProblemType;
 use authority::{identifier::Target, model::Observation};
 use rustls::ClientConfig;
-use tokio::time::timeout;
 use validation::{
     attempt::{Attempt, Failure},
     dial::{Dialled, Network, within},
@@ -25,7 +24,7 @@ use crate::{
 
 pub use self::{
     fault::Fault,
-    session::{Asked, Heard, hold},
+    session::{Asked, Heard, Patience, hold},
 };
 
 /// What looks.
@@ -68,10 +67,10 @@ impl Probe {
             host,
             greets_as: &self.greets_as,
             tls: &self.tls,
+            patience: Patience::default(),
         };
         let mut heard = Heard::default();
-        let session = timeout(SESSION, hold(stream, &asked, &mut heard)).await;
-        let outcome = session.unwrap_or(Err(Fault::Late));
+        let outcome = hold(stream, &asked, &mut heard).await;
         let published = Published::of(at.service.protocol(), &heard);
         attempt.saw(Observation::Mail {
             service: at.service.name().to_owned(),
@@ -178,8 +177,6 @@ fn assigned<'w>(keyword: &str, word: &'w [u8]) -> Option<&'w [u8]> {
         .then_some(&word[at + 1..])
 }
 
-/// A session, from its first octet.
-const SESSION: Duration = Duration::from_secs(25);
 /// All of it, with a record to look up and a connection to make: no method takes longer.
 pub const WHOLE: Duration = Duration::from_secs(30);
 /// Values that are kept as evidence.

@@ -2,7 +2,7 @@
 //!
 //! The probe listens before it speaks, and says constants only: nobody can have it say something to anybody.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use super::{
     Fault,
     fault::Said,
-    lines::{Lines, Meter, STEP},
+    lines::{Lines, Meter},
     reply::{
         SieveEnd, SmtpLine, imap_capabilities, imap_greeting, imap_tagged, no_literal, offers, pop_greeting, pop_line,
         pop_ok, sieve_end, smtp_greeting, words,
@@ -31,6 +31,25 @@ pub struct Asked<'a> {
     /// How the probe introduces itself.
     pub greets_as: &'a str,
     pub tls: &'a Arc<ClientConfig>,
+    pub patience: Patience,
+}
+
+/// How long a session may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For one answer.
+    pub step: Duration,
+    /// From its first octet.
+    pub whole: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            step: Duration::from_secs(10),
+            whole: Duration::from_secs(25),
+        }
+    }
 }
 
 /// What the server said.
@@ -57,6 +76,14 @@ impl Heard {
 
 /// Holds the session. What was heard until a fault stays heard.
 pub async fn hold<S>(stream: S, asked: &Asked<'_>, heard: &mut Heard) -> Result<(), Fault>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let session = timeout(asked.patience.whole, all(stream, asked, heard)).await;
+    session.unwrap_or(Err(Fault::Late))
+}
+
+async fn all<S>(stream: S, asked: &Asked<'_>, heard: &mut Heard) -> Result<(), Fault>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -103,9 +130,9 @@ where
     };
     let name = ServerName::try_from(asked.host.to_owned()).map_err(|error| failed(&error))?;
     let connector = TlsConnector::from(asked.tls.clone());
-    let stream = match timeout(STEP, connector.connect(name, stream)).await {
+    let stream = match timeout(asked.patience.step, connector.connect(name, stream)).await {
         Ok(stream) => stream.map_err(|error| failed(&error))?,
-        Err(_) => return Err(failed(&"it was not finished after 10 s")),
+        Err(_) => return Err(failed(&"it was not finished in time")),
     };
     let session: &ClientConnection = stream.get_ref().1;
     heard.tls_version = session
@@ -128,7 +155,7 @@ struct Talk<'m, 'a, S> {
 impl<'m, 'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'m, 'a, S> {
     fn new(stream: S, asked: &'a Asked<'a>, meter: &'m mut Meter) -> Self {
         Self {
-            lines: Lines::new(stream, meter),
+            lines: Lines::new(stream, meter, asked.patience.step),
             protocol: asked.service.protocol(),
             asked,
         }
@@ -306,4 +333,4 @@ pub fn greeting_words(heard: &Heard) -> impl Iterator<Item = &[u8]> {
 const GREETING: &str = "the greeting";
 const SHOWN: usize = 120;
 /// For an answer to a farewell.
-const LEAVING: std::time::Duration = std::time::Duration::from_secs(1);
+const LEAVING: Duration = Duration::from_secs(1);

@@ -1,10 +1,15 @@
 //! Servers that do not behave, each with a sentence of its own.
 
-use acme::ProblemType::{self, Connection, IncorrectResponse, Tls, Unauthorized};
-use tokio::net::TcpSocket;
+use std::{sync::Arc, time::Duration};
 
-use super::world::{HOST, Server, Step, World, capabilities, capability_of, greeting, honest, start_tls, value, word};
-use crate::service::Protocol;
+use acme::ProblemType::{self, Connection, IncorrectResponse, Tls, Unauthorized};
+use tokio::{io::AsyncWriteExt as _, net::TcpSocket};
+
+use super::{
+    super::probe::{Asked, Fault, Heard, Patience, hold},
+    world::{HOST, Server, Step, World, capabilities, capability_of, greeting, honest, start_tls, value, word},
+};
+use crate::service::{Protocol, Service};
 
 const RELAY: &str = "smtp:25";
 
@@ -146,6 +151,42 @@ async fn replies_without_an_end_are_cut_off() {
     let long = format!("220-{}\r\n", "x".repeat(900));
     let steps = (0..100).map(|_| send(long.clone())).collect();
     refused(RELAY, steps, (IncorrectResponse, false), "more than 64 KiB").await;
+}
+
+// ETLS-P-6: who says nothing, or begins and never ends, holds nobody up.
+#[tokio::test]
+async fn a_server_that_says_nothing_or_never_ends_is_left() {
+    let (long, short) = (Duration::from_secs(600), Duration::from_millis(20));
+    for (said, step, whole, expected) in [
+        ("", short, long, Fault::Slow("the greeting")),
+        (
+            "220-mail.alpha.test ESMTP\r\n22",
+            short,
+            long,
+            Fault::Slow("the greeting"),
+        ),
+        ("220-mail.alpha.test ESMTP\r\n", long, short, Fault::Late),
+        ("220 ready\r\n", short, long, Fault::Slow("EHLO")),
+    ] {
+        let (ours, mut theirs) = tokio::io::duplex(1024);
+        theirs.write_all(said.as_bytes()).await.unwrap();
+        let asked = Asked {
+            service: Service::Smtp,
+            host: HOST,
+            greets_as: "probe.ca.test",
+            tls: &Arc::new(validation::unverified::config(&[])),
+            patience: Patience { step, whole },
+        };
+        let fault = hold(ours, &asked, &mut Heard::default()).await.unwrap_err();
+        assert_eq!(fault.to_string(), expected.to_string());
+        let failure = fault.of(RELAY);
+        assert_eq!(
+            (failure.kind, failure.transient),
+            (Connection, true),
+            "{}",
+            failure.detail
+        );
+    }
 }
 
 // ETLS-P-6
