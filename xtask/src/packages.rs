@@ -9,6 +9,7 @@ use crate::{
 
 /// Debian packages: foreign clients and servers, a second opinion on certificates, a database, signed zones.
 const DEBIAN: &[&str] = &[
+    "bind9-dnsutils",
     "ca-certificates",
     "certbot",
     "curl",

@@ -1,5 +1,10 @@
 //! `cargo xtask demo mail`: one certificate for eight services of a running mail host, from one command.
 
+mod dane;
+mod drafted;
+mod pebble;
+mod peer;
+mod refusals;
 mod site;
 
 use std::{
@@ -12,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use site::{ADDRESS, HOST, SERVICES, Site};
+use site::{ADDRESS, DOMAIN, HOST, SERVICES, Site};
 
 use super::{Server, type_in, typed, vidimus};
 use crate::{
@@ -74,10 +79,30 @@ fn in_site(folder: &Path, at: &Path) -> Outcome {
     let _site = Site::start(at)?;
     each_shows(folder, None, &at.join("first.pem"))?;
     let authority = authority(folder, at)?;
+    refusals::show(folder, &authority.directory)?;
 
-    println!("\n--- one command");
-    let issue = || issue(&authority.directory, at);
-    type_in(folder, &mut issue())?;
+    println!("\n--- a certificate for the host; while its words stand, another implementation looks at them");
+    let words = peer::Words {
+        files: &configured(at),
+        mark: WORD,
+        method: "mail-greeting-01",
+        services: SERVICES.len(),
+    };
+    peer::show(folder, &mut issue(&authority.directory, "my"), &authority, &words)?;
+    no_words(at)?;
+    pebble::show(folder, at)?;
+    as_usual(folder)?;
+
+    println!("\n--- one command: host, domain and services");
+    let issue = || {
+        let mut issue = issue(&authority.directory, "my");
+        issue.args(["--domain", DOMAIN, "--srv"]);
+        issue
+    };
+    let text = said(folder, &mut issue())?;
+    for name in [DOMAIN, "_imaps.alpha.test", "_submission.alpha.test"] {
+        expect(&text, &format!("{name}: showing the proof by mail-srv-01"))?;
+    }
     let (certificate, chain) = (
         format!("my/certs/{HOST}/cert.pem"),
         format!("my/certs/{HOST}/chain.pem"),
@@ -100,6 +125,12 @@ fn in_site(folder: &Path, at: &Path) -> Outcome {
     each_shows(folder, Some("ca/root.pem"), &folder.join(&certificate))?;
     no_words(at)?;
 
+    let mut scan = Command::new(vidimus());
+    type_in(
+        folder,
+        scan.args(["mail", "scan", HOST, "--domain", DOMAIN, "--port", "lmtp:24"]),
+    )?;
+
     println!("\n--- renewed");
     let first = read(&folder.join(&certificate))?;
     type_in(
@@ -118,7 +149,27 @@ fn in_site(folder: &Path, at: &Path) -> Outcome {
     each_shows(folder, Some("ca/root.pem"), &folder.join(&certificate))?;
 
     println!("\n--- what PyPI's service-identity says");
-    identify(folder, &certificate)
+    identify(folder, &certificate)?;
+    dane::show(folder, at)?;
+    drafted::show(folder, &authority, at)
+}
+
+/// An authority whose operator has switched nothing on.
+fn as_usual(folder: &Path) -> Outcome {
+    println!("\n--- a directory without domain_by_srv: what it does not take is left out");
+    let mut issue = issue(&format!("https://{API}/usual/directory"), "usual");
+    let text = said(
+        folder,
+        issue.args(["--domain", DOMAIN, "--srv", "--services", "imaps,submission"]),
+    )?;
+    expect(
+        &text,
+        "this authority wants these names proven in a way that this command cannot: see --dns-hook; dropped: alpha.test",
+    )?;
+    expect(
+        &text,
+        "names       mail.alpha.test _submission.alpha.test _imaps.alpha.test",
+    )
 }
 
 /// `vidimus init`, and what an authority for mail services says beside.
@@ -129,10 +180,12 @@ fn authority(folder: &Path, at: &Path) -> Outcome<Server> {
     let text = format!(
         "[server]\nlisten = \"{API}\"\nexternal_url = \"https://{API}\"\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n\
          [acme]\ncaa_identities = [\"ca.test\"]\n\n\
-         [validation]\nresolvers = [\"127.0.0.1:53\"]\ntrust_anchors = \"{}\"\nallow_networks = [\"{ADDRESS}/32\"]\n\n\
+         [validation]\nresolvers = [\"127.0.0.1:53\"]\ntrust_anchors = \"{}\"\nallow_networks = [\"203.0.113.0/24\"]\n\n\
          [issuer.own]\ncertificate = \"issuing.pem\"\nkey = \"issuing.key\"\n\n\
          [profile.default]\nissuer = \"own\"\n\n[profile.mail]\nissuer = \"own\"\n\n\
-         [extensions.email-tls]\nenabled = true\nports = [\"lmtp:24\"]\ngreets_as = \"probe.ca.test\"\n",
+         [extensions.email-tls]\nenabled = true\nports = [\"lmtp:24\"]\ndomain_by_srv = true\ndrafted = true\n\
+         greets_as = \"probe.ca.test\"\n\n\
+         [directory.usual.extensions.email-tls]\nenabled = true\nports = [\"lmtp:24\"]\ngreets_as = \"probe.ca.test\"\n",
         at.join("anchors").display()
     );
     println!("\n$ cat ca/vidimus.toml\n{text}");
@@ -141,42 +194,74 @@ fn authority(folder: &Path, at: &Path) -> Outcome<Server> {
     Server::spawn(folder, &["serve", "--config", "ca/vidimus.toml"])
 }
 
-fn issue(directory: &str, at: &Path) -> Command {
+/// As the guide has it.
+fn issue(directory: &str, store: &str) -> Command {
     let mut issue = Command::new(vidimus());
-    issue.args([
-        "mail",
-        "issue",
-        HOST,
-        "--domain",
-        "alpha.test",
-        "--srv",
-        "--services",
-        "auto",
-        "--port",
-        "lmtp:24",
-    ]);
-    issue.args(["--server", directory, "--ca-bundle", "ca/root.pem", "--dir", "my"]);
-    issue.arg("--postfix-config").arg(at.join("postfix"));
-    issue.arg("--dovecot-config").arg(at.join("dovecot.conf"));
+    issue.args(["mail", "issue", HOST, "--port", "lmtp:24", "--postfix", "--dovecot"]);
+    issue.args(["--server", directory, "--ca-bundle", "ca/root.pem", "--dir", store]);
     issue
+}
+
+/// Types in, and gives what it said.
+fn said(folder: &Path, command: &mut Command) -> Outcome<String> {
+    println!("\n$ {}", typed(command));
+    let ended = command.current_dir(folder).stdin(Stdio::null()).output();
+    let ended = ended.map_err(|error| format!("{}: {error}", typed(command)))?;
+    let text = [ended.stderr, ended.stdout].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    print!("{text}");
+    match ended.status.success() {
+        true => Ok(text),
+        false => Err(format!("`{}` ended with {}", typed(command), ended.status)),
+    }
+}
+
+/// Types in what has to fail, with a sentence.
+fn fails(folder: &Path, command: &mut Command, sentence: &str) -> Outcome {
+    println!("\n$ {}", typed(command));
+    let ended = command.current_dir(folder).stdin(Stdio::null()).output();
+    let ended = ended.map_err(|error| format!("{}: {error}", typed(command)))?;
+    let text = String::from_utf8_lossy(&ended.stderr);
+    print!("{text}");
+    match ended.status.success() {
+        true => Err(format!("`{}` should have failed", typed(command))),
+        false => expect(&text, sentence),
+    }
+}
+
+fn expect(text: &str, sentence: &str) -> Outcome {
+    match text.contains(sentence) {
+        true => Ok(()),
+        false => Err(format!("it did not say {sentence:?}")),
+    }
 }
 
 /// Asks every port, and compares what it shows with a file.
 fn each_shows(folder: &Path, root: Option<&str>, certificate: &Path) -> Outcome {
+    each_shows_at((HOST, ADDRESS), SERVICES, folder, root, certificate)
+}
+
+fn each_shows_at(
+    (host, address): (&str, &str),
+    services: &[(&str, u16, Option<&str>)],
+    folder: &Path,
+    root: Option<&str>,
+    certificate: &Path,
+) -> Outcome {
     let expected = first_certificate(&read(certificate)?);
     println!();
-    for (service, port, starttls) in SERVICES {
+    for (service, port, starttls) in services {
         let mut openssl = Command::new("openssl");
         openssl.args([
             "s_client",
             "-connect",
-            &format!("{ADDRESS}:{port}"),
+            &format!("{address}:{port}"),
             "-servername",
-            HOST,
+            host,
         ]);
         openssl.args(starttls.iter().flat_map(|protocol| ["-starttls", protocol]));
         if let Some(root) = root {
-            openssl.args(["-CAfile", root, "-verify_hostname", HOST, "-verify_return_error"]);
+            openssl.args(["-CAfile", root, "-verify_hostname", host, "-verify_return_error"]);
         }
         let said = output(openssl.current_dir(folder))?;
         if first_certificate(&said) != expected {
@@ -262,17 +347,21 @@ fn no_words(at: &Path) -> Outcome {
 }
 
 fn configured(at: &Path) -> [PathBuf; 2] {
-    [at.join("postfix/main.cf"), at.join("dovecot.conf")]
+    [at.join("postfix/main.cf"), at.join("dovecot-config/dovecot.conf")]
 }
 
 fn has_word(file: &Path) -> bool {
-    fs::read_to_string(file).is_ok_and(|text| text.contains(WORD))
+    has(file, WORD)
+}
+
+fn has(file: &Path, mark: &str) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.contains(mark))
 }
 
 fn identify(folder: &Path, certificate: &str) -> Outcome {
     let script = folder.join("identify.py");
     fs::write(&script, include_str!("mail/identify.py")).map_err(|error| format!("{}: {error}", script.display()))?;
-    let accepted = [HOST, "_imaps.alpha.test", "_submission.alpha.test"];
+    let accepted = [HOST, DOMAIN, "_imaps.alpha.test", "_submission.alpha.test"];
     let refused = ["_imaps.other.test", "_xmpp-client.alpha.test", "alpha.example"];
     let mut python = Command::new(packages::venv().join("bin/python"));
     python.arg("identify.py").arg(certificate).args(accepted).args(refused);

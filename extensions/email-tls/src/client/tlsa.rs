@@ -131,9 +131,11 @@ async fn all(args: &TlsaArgs, out: &Output) -> Result<Vec<String>, Error> {
         let now = SystemClock.now();
         state.published = Some(now);
         save(&store, &name, &state)?;
+        // In whole seconds, and not too soon.
+        let ripe = now + waiting(&state) + SignedDuration::from_secs(1);
+        let ripe = Timestamp::from_second(ripe.as_second()).unwrap_or(ripe);
         out.note(&format!(
-            "the next key may be used from {}: then `vidimus mail renew --force {name}`",
-            now + waiting(&state)
+            "the next key may be used from {ripe}: then `vidimus mail renew --force {name}`"
         ));
     }
     Ok(records)

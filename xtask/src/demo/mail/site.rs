@@ -12,8 +12,13 @@ use std::{
 use crate::run::{Outcome, output};
 
 pub const HOST: &str = "mail.alpha.test";
+/// Of the mail addresses.
+pub const DOMAIN: &str = "alpha.test";
 /// No network of the real world has it (RFC 5737), and no network of any kind is around.
 pub const ADDRESS: &str = "203.0.113.25";
+/// Another host, for programs that cannot do what is wanted of them.
+pub const LEGACY: &str = "legacy.alpha.test";
+pub const LEGACY_ADDRESS: &str = "203.0.113.26";
 
 /// Service, port, and what openssl calls the way to TLS.
 pub const SERVICES: &[(&str, u16, Option<&str>)] = &[
@@ -51,19 +56,15 @@ impl Site {
 
     fn network(&self) -> Outcome {
         quiet(Command::new("ip").args(["link", "set", "lo", "up"]))?;
-        quiet(Command::new("ip").args(["addr", "add", &format!("{ADDRESS}/32"), "dev", "lo"]))?;
+        for address in [ADDRESS, LEGACY_ADDRESS] {
+            quiet(Command::new("ip").args(["addr", "add", &format!("{address}/32"), "dev", "lo"]))?;
+        }
         for (name, content) in [
             ("resolv.conf", "nameserver 127.0.0.1\n"),
             ("hosts", "127.0.0.1 localhost\n"),
         ] {
             let file = self.write(name, content)?;
-            // Seen by this demo's processes alone.
-            quiet(
-                Command::new("mount")
-                    .arg("--bind")
-                    .arg(file)
-                    .arg(format!("/etc/{name}")),
-            )?;
+            mount(&file, name)?;
         }
         Ok(())
     }
@@ -72,7 +73,16 @@ impl Site {
     fn dns(&self) -> Outcome {
         self.folder("dns")?;
         self.write("dns/root.zone", include_str!("root.zone"))?;
-        let config = self.write("dns/knot.conf", include_str!("knot.conf"))?;
+        let secret = output(Command::new("openssl").args(["rand", "-base64", "32"]))?;
+        let secret = secret.trim();
+        let config = include_str!("knot.conf").replace("@SECRET@", secret);
+        let config = self.write("dns/knot.conf", &config)?;
+        // As nsupdate of BIND takes it, and as that of Knot does.
+        let key = format!("key \"update.\" {{ algorithm hmac-sha256; secret \"{secret}\"; }};\n");
+        self.write("update.key", &key)?;
+        self.write("update.knot", &format!("hmac-sha256:update.:{secret}\n"))?;
+        let hook = self.write("hook", include_str!("hook"))?;
+        quiet(Command::new("chmod").arg("755").arg(hook))?;
         quiet(Command::new("knotd").arg("-d").arg("-c").arg(config))?;
         wait_for("127.0.0.1:53")?;
         let end = Instant::now() + PATIENCE;
@@ -119,18 +129,23 @@ impl Site {
     fn dovecot(&self) -> Outcome {
         self.folder("dovecot")?;
         self.write("users", "alice@alpha.test:{PLAIN}alice::::::\n")?;
-        let config = self.write("dovecot.conf", include_str!("dovecot.conf"))?;
-        quiet(Command::new("dovecot").arg("-c").arg(config))
+        let config = self.folder("dovecot-config")?;
+        self.write("dovecot-config/dovecot.conf", include_str!("dovecot.conf"))?;
+        mount(&config, "dovecot")?;
+        quiet(&mut Command::new("dovecot"))
     }
 
     fn postfix(&self) -> Outcome {
         let config = self.folder("postfix")?;
+        // Postfix looks here for what belongs to it too.
+        quiet(Command::new("cp").args(["-a", "/etc/postfix/."]).arg(&config))?;
         self.write("postfix/main.cf", include_str!("main.cf"))?;
         self.write("postfix/master.cf", include_str!("master.cf"))?;
         self.folder("postfix-queue")?;
         let data = self.folder("postfix-data")?;
         quiet(Command::new("chown").arg("postfix").arg(data))?;
-        quiet(Command::new("postfix").arg("-c").arg(config).arg("start"))
+        mount(&config, "postfix")?;
+        quiet(Command::new("postfix").arg("start"))
     }
 
     fn folder(&self, name: &str) -> Outcome<PathBuf> {
@@ -149,18 +164,23 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        let _ = quiet(
-            Command::new("postfix")
-                .arg("-c")
-                .arg(self.folder.join("postfix"))
-                .arg("stop"),
-        );
+        let _ = quiet(Command::new("postfix").arg("stop"));
         for pid in ["dovecot/master.pid", "dns/knot.pid"] {
             if let Ok(pid) = fs::read_to_string(self.folder.join(pid)) {
                 let _ = quiet(Command::new("kill").arg(pid.trim()));
             }
         }
     }
+}
+
+/// In the place of what the machine has in /etc, seen by this demo's processes alone.
+fn mount(path: &Path, name: &str) -> Outcome {
+    quiet(
+        Command::new("mount")
+            .arg("--bind")
+            .arg(path)
+            .arg(format!("/etc/{name}")),
+    )
 }
 
 /// Daemons keep what they inherit open, so they inherit nothing; what they said goes to a file.
@@ -182,7 +202,7 @@ fn quiet(command: &mut Command) -> Outcome {
     }
 }
 
-fn wait_for(address: &str) -> Outcome {
+pub fn wait_for(address: &str) -> Outcome {
     let to: SocketAddr = address.parse().map_err(|error| format!("{address}: {error}"))?;
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
