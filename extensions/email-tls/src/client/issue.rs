@@ -21,7 +21,7 @@ use super::{
     prepare,
     publish::Publisher,
     records::RecordSolver,
-    scan::scan,
+    scan::{Scan, scan},
     settings::MailSettings,
     solver::MailSolver,
 };
@@ -53,7 +53,24 @@ async fn all(args: MailIssueArgs, out: &Output) -> Result<Done, Error> {
     let store = args.place.store()?;
     let (_lock, journal) = prepare(&store, args.lock_wait, out).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let listening = listening(&settings).await?;
+    let by_others = !args.solvers.clone().settings().is_empty();
+    if settings.daemons.is_empty() && !by_others {
+        return Err(Error::Input(
+            "no way to prove names is given: --postfix, --dovecot or --words-file by the services themselves, or --dns-hook, \
+             --webroot, --standalone or --tls-alpn"
+                .to_owned(),
+        ));
+    }
+    let scan = looked(&settings).await?;
+    let listening = scan.listening();
+    let plain: Vec<String> = scan.without_tls().iter().map(ServicePort::to_string).collect();
+    if !plain.is_empty() {
+        return Err(failure(format!(
+            "no TLS is offered by {}: switch it on (smtpd_tls_security_level = may, ssl = yes), or name the other services \
+             with --services",
+            plain.join(", ")
+        )));
+    }
     let shown: Vec<String> = listening.iter().map(ServicePort::to_string).collect();
     out.note(&format!("services: {}", shown.join(" ")));
     let certificate = args
@@ -68,7 +85,6 @@ async fn all(args: MailIssueArgs, out: &Output) -> Result<Done, Error> {
     // A name that no method of this run can prove is not worth an order.
     let known = of_this_run(&[]);
     let by_srv = |name: &Identifier| args.srv && known.iter().any(|solver| solver.can_prove(name));
-    let by_others = !args.solvers.clone().settings().is_empty();
     let of_domain = domain.clone().filter(|domain| *domain != host);
     identifiers.extend(of_domain.filter(|domain| by_others || by_srv(domain)));
     if args.srv {
@@ -161,6 +177,10 @@ fn settings(args: &MailIssueArgs, host: &Identifier, domain: Option<&Identifier>
 
 /// The services that the certificate is for: those that answer.
 pub(super) async fn listening(settings: &MailSettings) -> Result<Vec<ServicePort>, Error> {
+    looked(settings).await.map(|scan| scan.listening())
+}
+
+async fn looked(settings: &MailSettings) -> Result<Scan, Error> {
     let services = settings.services();
     let scan = scan(
         &settings.lookup(),
@@ -169,14 +189,14 @@ pub(super) async fn listening(settings: &MailSettings) -> Result<Vec<ServicePort
         &services,
     )
     .await;
-    let listening = scan.map_err(failure)?.listening();
-    if listening.is_empty() {
+    let scan = scan.map_err(failure)?;
+    if scan.listening().is_empty() {
         return Err(failure(format!(
             "no mail service answers at {}: see `vidimus mail scan {}`",
             settings.host, settings.host
         )));
     }
-    Ok(listening)
+    Ok(scan)
 }
 
 /// RFC 7817 §5: one a service, in the domain of the addresses.

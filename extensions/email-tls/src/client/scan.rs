@@ -86,6 +86,12 @@ impl Scan {
         answered.map(|seen| seen.at).collect()
     }
 
+    /// Services that answered, and offer no TLS: no certificate can be proven or shown there.
+    pub fn without_tls(&self) -> Vec<ServicePort> {
+        let plain = |seen: &&Seen| seen.outcome.as_ref().is_ok_and(|look| look.tls.is_none());
+        self.seen.iter().filter(plain).map(|seen| seen.at).collect()
+    }
+
     /// Whether every service that speaks TLS shows a certificate that is good for who typed the host's name in.
     pub fn is_good(&self, now: Timestamp) -> bool {
         self.seen.iter().all(|seen| match &seen.outcome {

@@ -6,6 +6,7 @@ use tokio::{
 use super::site::{Site, certify, now};
 use crate::{
     client::{
+        lookup::Lookup,
         scan::scan,
         session::{LookError, look},
     },
@@ -99,4 +100,18 @@ async fn a_service_without_starttls_shows_no_certificate() {
     // What the first line of a reply to EHLO echoes is no capability.
     assert!(look.tls.is_none() && look.capabilities == ["SIZE"]);
     assert!(look.greets_with("acme-mail-01=x") && !look.greets_with("acme-mail-01"));
+}
+
+// ETLS-P-4
+#[tokio::test]
+async fn a_scan_names_the_services_that_have_no_tls() {
+    let address = saying(&["220 ESMTP\r\n", "250-mail\r\n250 SIZE\r\n"]).await;
+    let lookup = Lookup {
+        connect: Some(address.ip()),
+        resolver: None,
+        ports: [(Service::Smtp, address.port())].into(),
+    };
+    let scan = scan(&lookup, "mail.alpha.test", None, &[Service::Smtp]).await.unwrap();
+    assert_eq!(scan.without_tls(), scan.listening());
+    assert_eq!(scan.without_tls().len(), 1);
 }
