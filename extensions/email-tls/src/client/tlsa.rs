@@ -18,6 +18,7 @@ use client::{
     Clock as _, Error, KeyType, SystemClock,
     commands::{Output, PlaceArgs},
     printable,
+    solver::SolverError,
     store::{CertificateName, Store, StoreError},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -244,13 +245,20 @@ fn update(args: &TlsaArgs, server: &str, script: &str) -> Result<(), Error> {
         .map_err(|error| failure(format!("{program}: {error}")))?;
     match ended.status.success() {
         true => Ok(()),
-        false => Err(failure(format!(
-            "{server} did not take the records: {program} ended with {} and said: {}",
-            ended.status,
-            printable(&String::from_utf8_lossy(&ended.stderr))
-        ))),
+        false => Err(SolverError::Other {
+            what: format!(
+                "{server} did not take the records: {program} ended with {} and said: {}",
+                ended.status,
+                printable(&String::from_utf8_lossy(&ended.stderr))
+            ),
+            next: Some(REFUSED.to_owned()),
+        }
+        .into()),
     }
 }
+
+const REFUSED: &str = "See that the server takes updates of this zone with this key: NOTAUTH and REFUSED mean that it wants another, \
+                       --tsig-key, or is not the zone's primary.";
 
 /// The key to order for, where it matters: the next one when it has stood in the zone for long enough, else the one that
 /// stands there already.

@@ -56,6 +56,28 @@ pub fn show(folder: &Path, authority: &Server, at: &Path) -> Outcome {
         &folder.join(format!("my/certs/{HOST}/cert.pem")),
     )?;
 
+    println!("\n--- and dns-service-01, whose value says for which service it is; no program is touched");
+    let mut issue = command(directory, HOST, "dns-service-01");
+    issue.args([
+        "--domain",
+        DOMAIN,
+        "--srv",
+        "--services",
+        "imaps",
+        "--name",
+        "by-records",
+        "--dns-hook",
+    ]);
+    let text = said(folder, issue.arg(at.join("hook")))?;
+    expect(&text, &format!("_imaps.{DOMAIN}: showing the proof by dns-service-01"))?;
+    expect(&text, &format!("names       {HOST} {DOMAIN} _imaps.{DOMAIN}"))?;
+    let mut renew = Command::new(vidimus());
+    let text = said(
+        folder,
+        renew.args(["mail", "renew", "--force", "by-records", "--dir", "my"]),
+    )?;
+    expect(&text, &format!("_imaps.{DOMAIN}: showing the proof by dns-service-01"))?;
+
     println!("\n--- as drafted: programs that cannot list a capability, with the proxy in front");
     let files = [at.join("proxy.pem"), at.join("proxy.key"), at.join("words")];
     for (from, to) in [("first.pem", &files[0]), ("first.key", &files[1])] {
