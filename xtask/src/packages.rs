@@ -21,6 +21,7 @@ const DEBIAN: &[&str] = &[
     "knot",
     "knot-dnsutils",
     "lego",
+    "libnss3-tools",
     "openssl",
     "pebble",
     "postfix",

@@ -213,6 +213,36 @@ fn one_record_at_the_domain_gives_a_mailbox_a_certificate_that_signs_and_decrypt
     );
 }
 
+/// As docs/guides/smime.md has it.
+#[test]
+fn nss_imports_certificate_and_key_and_takes_them_for_signing_and_for_receiving() {
+    let authority = Authority::start();
+    done(&authority.issue("alice@alpha.test", "smime"));
+    let [chain, key] =
+        ["fullchain.pem", "privkey.pem"].map(|file| authority.issued("alice@alpha.test", file).display().to_string());
+    let name = "alice@alpha.test";
+    let export = [
+        "pkcs12", "-export", "-in", &chain, "-inkey", &key, "-name", name, "-passout", "pass:1", "-out", "p12",
+    ];
+    done(&openssl(&authority, &export));
+    fs::create_dir(authority.file("nss")).unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program)
+            .args(arguments)
+            .args(["-d", "sql:nss"])
+            .current_dir(authority.folder.path())
+            .output();
+        done(&output.unwrap_or_else(|error| panic!("{program}: {error}; it is of libnss3-tools")))
+    };
+    run("certutil", &["-N", "--empty-password"]);
+    run("certutil", &["-A", "-n", "Vidimus", "-t", ",C,", "-i", "root.pem"]);
+    run("pk12util", &["-i", "p12", "-W", "1"]);
+    for usage in ["S", "R"] {
+        let said = run("certutil", &["-V", "-n", name, "-u", usage]);
+        assert!(said.contains("certificate is valid"), "{said}");
+    }
+}
+
 // RFC 9598 §3
 #[test]
 fn a_local_part_beyond_ascii_is_certified_in_its_own_form() {
