@@ -38,13 +38,21 @@ async fn the_directory_says_what_each_profile_is_for(world: &World) -> Outcome {
 async fn an_order_shows_the_profile_it_named(world: &World) -> Outcome {
     let profiles = offered(world)?;
     let account = world.account().await?;
+    let mut shown = 0;
     for name in profiles.keys() {
-        let answer = order(world, &account, &name.as_str().into()).await?.expect(201)?;
+        let answer = order(world, &account, &name.as_str().into()).await?;
+        // A profile may be for other names than those of hosts.
+        if answer.refused(&["rejectedIdentifier"]).is_ok() {
+            continue;
+        }
+        let answer = answer.expect(201)?;
+        shown += 1;
         let url = answer.location()?;
         for object in [answer.json()?, world.read_json(&account, &url).await?] {
             ensure!(object["profile"] == *name, "the order for {name:?} is: {object}");
         }
     }
+    ensure!(shown > 0, "no profile is for the name of a host");
     let object = order(world, &account, &Value::Null).await?.expect(201)?.json()?;
     if let Some(chosen) = object.get("profile") {
         let is_offered = chosen.as_str().is_some_and(|chosen| profiles.contains_key(chosen));

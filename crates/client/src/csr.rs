@@ -205,10 +205,10 @@ mod tests {
     #[test]
     fn a_request_that_cannot_be_ordered_is_refused_with_the_reason() {
         let key = KeyType::Ec256.generate();
-        let der = build_csr(&key, None, &[GeneralName::Email("a@a.test".into())]).unwrap();
+        let der = build_csr(&key, None, &[GeneralName::Uri("https://a.test".into())]).unwrap();
         assert_eq!(
             Csr::read(&der).unwrap_err(),
-            CsrInputError::Name("email:a@a.test".to_owned())
+            CsrInputError::Name("uri:https://a.test".to_owned())
         );
         assert_eq!(
             Csr::read(&build_csr(&key, None, &[]).unwrap()).unwrap_err(),
