@@ -1,11 +1,8 @@
 //! The DNS's further methods and CAA, on a server that has them switched on.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    net::{SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
-};
+mod served;
+
+use std::net::SocketAddr;
 
 use conformance::{Options, World, craft, world::Account};
 use jose::base64url;
@@ -13,11 +10,11 @@ use pkix::key::KeyPair;
 use serde_json::{Value, json};
 use testbed::dns::{self, Dns, Property};
 
+use served::Served;
+
 struct Authority {
-    folder: tempfile::TempDir,
-    server: Child,
+    served: Served,
     dns: dns::Running,
-    address: SocketAddr,
 }
 
 impl Authority {
@@ -25,64 +22,27 @@ impl Authority {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let dns = Dns::start(any, Some(any)).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let address = TcpListener::bind(any).unwrap().local_addr().unwrap();
-        let made = Command::new(env!("CARGO_BIN_EXE_vidimus"))
-            .args(["init", "--listen", &address.to_string()])
-            .args(["--external-url", &format!("https://{address}"), "--dir"])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .status();
-        assert!(made.unwrap().success());
-        let file = folder.path().join("vidimus.toml");
-        let mut config: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
         let more: toml::Table = format!(
-            "admin = {{ listen = \"127.0.0.1:0\" }}\nvalidation = {{ resolvers = [\"{}\"] }}\n\
+            "validation = {{ resolvers = [\"{}\"] }}\n\
              acme = {{ caa_identities = [\"ca.example\"] }}\n\
              extensions = {{ dns-account = {{ enabled = true }}, dns-persist = {{ enabled = true }} }}\n",
             dns.dns_addr
         )
         .parse()
         .unwrap();
-        config.extend(more);
-        fs::write(&file, config.to_string()).unwrap();
-        let mut server = Command::new(env!("CARGO_BIN_EXE_vidimus"))
-            .args(["serve", "--config"])
-            .arg(file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(server.stdout.take().unwrap())
-            .lines()
-            .map_while(Result::ok);
-        assert!(lines.next().is_some_and(|line| line.starts_with("ready ")));
-        std::thread::spawn(move || lines.count());
-        Self {
-            folder,
-            server,
-            dns,
-            address,
-        }
+        let served = Served::start(|config| {
+            config.extend(more.clone());
+        });
+        Self { served, dns }
     }
 
     async fn world(&self) -> World {
         let options = Options {
             challtestsrv: self.dns.control_addr.map(|address| format!("http://{address}")),
             domain: "methods.example".into(),
-            ..Options::new(
-                format!("https://{}/directory", self.address),
-                self.folder.path().join("root.pem"),
-            )
+            ..Options::new(self.served.directory(), self.served.folder.path().join("root.pem"))
         };
         World::open(options).await.unwrap()
-    }
-}
-
-impl Drop for Authority {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }
 

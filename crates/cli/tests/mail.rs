@@ -1,10 +1,9 @@
 //! A certificate for the mail services of a host: host, SRV-IDs and all, proved by what its servers greet with.
 
+mod served;
+
 use std::{
-    fs,
-    io::{BufRead, BufReader},
-    net::{SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
+    net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
@@ -28,6 +27,8 @@ use serde_json::{Value, json};
 use testbed::dns::{self, Dns, Property};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufStream};
 use tokio_rustls::TlsAcceptor;
+
+use served::Served;
 
 /// A host with a submission server and an IMAP server, whose greetings can be changed as an administrator would.
 struct MailHost {
@@ -124,30 +125,16 @@ fn worthless_certificate() -> Arc<ServerConfig> {
 }
 
 struct Authority {
-    folder: tempfile::TempDir,
-    server: Child,
+    served: Served,
     dns: dns::Running,
-    address: SocketAddr,
 }
 
 impl Authority {
     async fn start(mail: &MailHost) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let dns = Dns::start(any, Some(any)).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let address = TcpListener::bind(any).unwrap().local_addr().unwrap();
-        let made = Command::new(env!("CARGO_BIN_EXE_vidimus"))
-            .args(["init", "--listen", &address.to_string()])
-            .args(["--external-url", &format!("https://{address}"), "--dir"])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .status();
-        assert!(made.unwrap().success());
-        let file = folder.path().join("vidimus.toml");
-        let mut config: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
         let more: toml::Table = format!(
-            "admin = {{ listen = \"127.0.0.1:0\" }}\n\
-             validation = {{ resolvers = [\"{}\"], allow_networks = [\"127.0.0.0/8\", \"::1/128\"] }}\n\
+            "validation = {{ resolvers = [\"{}\"], allow_networks = [\"127.0.0.0/8\", \"::1/128\"] }}\n\
              acme = {{ caa_identities = [\"ca.example\"], reuse_authorizations = \"1d\" }}\n\
              [extensions.email-tls]\nenabled = true\n\
              dial = {{ \"submission:587\" = {}, \"imaps:993\" = {} }}\n",
@@ -155,47 +142,21 @@ impl Authority {
         )
         .parse()
         .unwrap();
-        config.extend(more);
-        let profiles = config["profile"].as_table_mut().unwrap();
-        profiles.insert("mail".to_owned(), profiles["default"].clone());
-        fs::write(&file, config.to_string()).unwrap();
-        let mut server = Command::new(env!("CARGO_BIN_EXE_vidimus"))
-            .args(["serve", "--config"])
-            .arg(file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(server.stdout.take().unwrap())
-            .lines()
-            .map_while(Result::ok);
-        assert!(lines.next().is_some_and(|line| line.starts_with("ready ")));
-        std::thread::spawn(move || lines.count());
-        Self {
-            folder,
-            server,
-            dns,
-            address,
-        }
+        let served = Served::start(|config| {
+            config.extend(more.clone());
+            let profiles = config["profile"].as_table_mut().unwrap();
+            profiles.insert("mail".to_owned(), profiles["default"].clone());
+        });
+        Self { served, dns }
     }
 
     async fn world(&self) -> World {
         let options = Options {
             challtestsrv: self.dns.control_addr.map(|address| format!("http://{address}")),
             domain: "mail.example".into(),
-            ..Options::new(
-                format!("https://{}/directory", self.address),
-                self.folder.path().join("root.pem"),
-            )
+            ..Options::new(self.served.directory(), self.served.folder.path().join("root.pem"))
         };
         World::open(options).await.unwrap()
-    }
-}
-
-impl Drop for Authority {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }
 

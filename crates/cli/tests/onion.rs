@@ -1,57 +1,34 @@
 //! A hidden service's certificate: our server without Tor, our client with the key as Tor keeps it.
 
+mod served;
+
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    net::TcpListener,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use aws_lc_rs::digest::{SHA512, digest};
 use pkix::{key::KeyPair, name::OnionAddress};
 
+use served::Served;
+
 struct Authority {
-    folder: tempfile::TempDir,
-    server: Child,
-    directory: String,
+    served: Served,
 }
 
 impl Authority {
     fn start(extension: bool) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let init = vidimus()
-            .args(["init", "--listen", &address.to_string()])
-            .args(["--external-url", &format!("https://{address}"), "--dir"])
-            .arg(folder.path())
-            .output();
-        assert!(init.unwrap().status.success());
-        let file = folder.path().join("vidimus.toml");
-        let mut config: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
-        let more = format!(
-            "admin = {{ listen = \"127.0.0.1:0\" }}\nvalidation = {{ resolvers = [\"127.0.0.1:9\"] }}\n\
+        let more: toml::Table = format!(
+            "validation = {{ resolvers = [\"127.0.0.1:9\"] }}\n\
              acme = {{ caa_identities = [\"ca.example\"] }}\n\
              extensions = {{ onion = {{ enabled = {extension} }}, dns-account = {{ enabled = true }} }}\n"
-        );
-        config.extend(more.parse::<toml::Table>().unwrap());
-        fs::write(&file, config.to_string()).unwrap();
-        let mut server = vidimus()
-            .args(["serve", "--config"])
-            .arg(file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(server.stdout.take().unwrap())
-            .lines()
-            .map_while(Result::ok);
-        assert!(lines.any(|line| line.starts_with("ready ")));
-        std::thread::spawn(move || lines.count());
-        Self {
-            folder,
-            server,
-            directory: format!("https://{address}/directory"),
-        }
+        )
+        .parse()
+        .unwrap();
+        let served = Served::start(|config| {
+            config.extend(more.clone());
+        });
+        Self { served }
     }
 
     /// The folder of a hidden service of its own.
@@ -59,7 +36,7 @@ impl Authority {
         let mut expanded = digest(&SHA512, &[seed; 32]).as_ref().to_vec();
         expanded[0] &= 0xf8;
         expanded[31] = expanded[31] & 0x7f | 0x40;
-        let folder = self.folder.path().join(format!("hs{seed}"));
+        let folder = self.served.folder.path().join(format!("hs{seed}"));
         fs::create_dir_all(&folder).unwrap();
         let file = [&b"== ed25519v1-secret: type0 ==\0\0\0"[..], &expanded].concat();
         fs::write(folder.join("hs_ed25519_secret_key"), file).unwrap();
@@ -71,7 +48,7 @@ impl Authority {
         client.args(["cert", "issue"]).args(names).args(more);
         client.args([
             "--server",
-            &self.directory,
+            &self.served.directory(),
             "--name",
             "service",
             "--dir",
@@ -79,15 +56,8 @@ impl Authority {
             "--ca-bundle",
             "root.pem",
         ]);
-        let client = client.current_dir(self.folder.path()).stdin(Stdio::null());
+        let client = client.current_dir(self.served.folder.path()).stdin(Stdio::null());
         client.output().unwrap()
-    }
-}
-
-impl Drop for Authority {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }
 
@@ -116,7 +86,7 @@ fn our_client_gets_a_wildcard_for_two_services_and_only_as_they_permit() {
     let keys = ["--onion", one.as_str(), "--onion", two.as_str()];
     let output = authority.issue(&names, &keys);
     assert!(output.status.success(), "{}", said(&output));
-    let certificate = authority.folder.path().join("own/certs/service/cert.pem");
+    let certificate = authority.served.folder.path().join("own/certs/service/cert.pem");
     let mut openssl = Command::new("openssl");
     let openssl = openssl
         .args(["x509", "-noout", "-ext", "subjectAltName", "-in"])
@@ -127,7 +97,7 @@ fn our_client_gets_a_wildcard_for_two_services_and_only_as_they_permit() {
         "{shown}"
     );
 
-    let set = authority.folder.path().join("caa");
+    let set = authority.served.folder.path().join("caa");
     for (records, permitted) in [
         ("caa 0 issue \"ca.example; validationmethods=onion-csr-01\"\n", true),
         ("caa 0 issue \"ca.example\"\ncaa 0 issuewild \";\"\n", false),

@@ -1,12 +1,13 @@
 //! Names below a domain that was proved (RFC 9444), on a server that has it switched on, and by our own client.
 
+mod served;
+
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use conformance::{Options, World, craft, world::Account};
@@ -14,11 +15,11 @@ use pkix::key::KeyPair;
 use serde_json::{Value, json};
 use testbed::dns::{self, Dns, Property};
 
+use served::Served;
+
 struct Authority {
-    folder: tempfile::TempDir,
-    server: Child,
+    served: Served,
     dns: dns::Running,
-    address: SocketAddr,
 }
 
 impl Authority {
@@ -26,55 +27,28 @@ impl Authority {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let dns = Dns::start(any, Some(any)).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let address = TcpListener::bind(any).unwrap().local_addr().unwrap();
-        let made = Command::new(env!("CARGO_BIN_EXE_vidimus"))
-            .args(["init", "--listen", &address.to_string()])
-            .args(["--external-url", &format!("https://{address}"), "--dir"])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .status();
-        assert!(made.unwrap().success());
-        let file = folder.path().join("vidimus.toml");
-        let mut config: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
         let more: toml::Table = format!(
-            "admin = {{ listen = \"127.0.0.1:0\" }}\nvalidation = {{ resolvers = [\"{}\"] }}\n\
+            "validation = {{ resolvers = [\"{}\"] }}\n\
              acme = {{ caa_identities = [\"ca.example\"] }}\nextensions = {{ {extensions} }}\n",
             dns.dns_addr
         )
         .parse()
         .unwrap();
-        config.extend(more);
-        fs::write(&file, config.to_string()).unwrap();
-        let mut server = Command::new(env!("CARGO_BIN_EXE_vidimus"))
-            .args(["serve", "--config"])
-            .arg(file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(server.stdout.take().unwrap())
-            .lines()
-            .map_while(Result::ok);
-        assert!(lines.any(|line| line.starts_with("ready ")));
-        std::thread::spawn(move || lines.count());
-        Self {
-            folder,
-            server,
-            dns,
-            address,
-        }
+        let served = Served::start(|config| {
+            config.extend(more.clone());
+        });
+        Self { served, dns }
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.served.folder.path().join(name)
     }
 
     async fn world(&self) -> World {
         let options = Options {
             challtestsrv: self.dns.control_addr.map(|address| format!("http://{address}")),
             domain: "zone.example".into(),
-            ..Options::new(format!("https://{}/directory", self.address), self.file("root.pem"))
+            ..Options::new(self.served.directory(), self.file("root.pem"))
         };
         World::open(options).await.unwrap()
     }
@@ -114,7 +88,7 @@ read -r answer <&3
     }
 
     fn issue(&self, arguments: &[&str]) -> Output {
-        let (server, root) = (format!("https://{}/directory", self.address), self.file("root.pem"));
+        let (server, root) = (self.served.directory(), self.file("root.pem"));
         let hook = self.hook();
         let own = [
             "--server",
@@ -125,13 +99,6 @@ read -r answer <&3
             hook.to_str().unwrap(),
         ];
         self.client(&[&["issue"][..], arguments, &own[..]].concat())
-    }
-}
-
-impl Drop for Authority {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }
 
