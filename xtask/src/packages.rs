@@ -32,7 +32,13 @@ const DEBIAN: &[&str] = &[
 ];
 
 /// From PyPI, pinned: the linters that every issued certificate passes, the newest certbot, and a verifier of SRV-IDs.
-const PYTHON: &[&str] = &["pkilint==0.13.3", "certbot==5.8.0", "service-identity==26.1.0"];
+const PYTHON: &[&str] = &[
+    "pkilint==0.13.3",
+    "certbot==5.8.0",
+    "service-identity==26.1.0",
+    "dkimpy==1.1.8",
+    "pynacl==1.6.2",
+];
 
 /// Installs the packages that are missing. Nothing is asked of the network when none is.
 pub fn debian() -> Outcome {
