@@ -31,7 +31,8 @@ const DEBIAN: &[&str] = &[
     "unbound",
 ];
 
-/// From PyPI, pinned: the linters that every issued certificate passes, the newest certbot, and a verifier of SRV-IDs.
+/// From PyPI, pinned: the linters that every issued certificate passes, the newest certbot, a verifier of SRV-IDs, and a
+/// signer and verifier of mail with its curve.
 const PYTHON: &[&str] = &[
     "pkilint==0.13.3",
     "certbot==5.8.0",

@@ -40,6 +40,8 @@ impl AutoSubmitted {
 pub enum Automatic {
     #[error("it came through a mailing list: it has a field {0}; answer from the mailbox itself")]
     List(String),
+    #[error("somebody passed it on: it has a field {0}; answer from the mailbox itself")]
+    Resent(String),
     #[error("it is bulk mail: its Precedence is {0}")]
     Precedence(String),
     #[error("it has been here before: it has an X-Loop of ours")]
@@ -60,6 +62,10 @@ pub fn reason(message: &Message<'_>, recipient: &Mailbox, has_null_return_path: 
         // Every List-* field, also those that are not registered.
         if name.starts_with("list-") || LISTS.contains(&name.as_str()) {
             return Some(Automatic::List(shown(field.name())));
+        }
+        // RFC 5322 §3.6.6: put into the hands of the mail system again, by whoever had it.
+        if name.starts_with("resent-") {
+            return Some(Automatic::Resent(shown(field.name())));
         }
         let value = || field.value().to_ascii_lowercase();
         if name == "precedence" && BULK.contains(&value().as_str()) {
@@ -115,6 +121,10 @@ mod tests {
         ] {
             assert_eq!(of(&format!("{name}: x"), false), Some(Automatic::List(name.into())));
         }
+        assert_eq!(
+            of("Resent-From: bob@beta.test", false),
+            Some(Automatic::Resent("Resent-From".into()))
+        );
         for word in ["list", "Bulk", "junk"] {
             let lower = word.to_lowercase();
             assert_eq!(

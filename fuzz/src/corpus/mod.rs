@@ -1,5 +1,6 @@
 //! The committed inputs: few, small, each a good example of what its reader is for.
 
+pub mod letters;
 mod seeds;
 
 use std::{

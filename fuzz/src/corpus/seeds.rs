@@ -1,6 +1,7 @@
 //! How the committed inputs were made.
 
 mod der;
+mod letters;
 mod text;
 
 use jose::{KeyRef, SigningKey, base64url, mac_flattened, sign_flattened};
@@ -14,9 +15,12 @@ pub fn all() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("chain", der::chains()),
         ("crl", der::lists()),
         ("csr", der::requests()),
+        ("dkim", letters::signatures()),
         ("dns_answer", text::dns_answers()),
         ("http_answer", text::http_answers()),
         ("jws", messages()),
+        ("mail_message", letters::messages()),
+        ("mail_policy", letters::policies()),
         ("mail_replies", text::mail_replies()),
         ("names", [text::names(), der::names()].concat()),
         ("objects", text::objects()),

@@ -5,9 +5,12 @@ mod certificate;
 mod chain;
 mod crl;
 mod csr;
+mod dkim;
 mod dns_answer;
 mod http_answer;
 mod jws;
+mod mail_message;
+mod mail_policy;
 mod mail_replies;
 mod names;
 mod objects;
@@ -15,9 +18,9 @@ mod ocsp;
 mod onion;
 
 pub use self::{
-    caa::caa, certificate::certificate, chain::chain, crl::crl, csr::csr, dns_answer::dns_answer,
-    http_answer::http_answer, jws::jws, mail_replies::mail_replies, names::names, objects::objects, ocsp::ocsp,
-    onion::onion,
+    caa::caa, certificate::certificate, chain::chain, crl::crl, csr::csr, dkim::dkim, dns_answer::dns_answer,
+    http_answer::http_answer, jws::jws, mail_message::mail_message, mail_policy::mail_policy,
+    mail_replies::mail_replies, names::names, objects::objects, ocsp::ocsp, onion::onion,
 };
 
 /// A reader and its invariants.
@@ -40,9 +43,12 @@ pub const ALL: &[Target] = &[
     target("chain", chain, 1),
     target("crl", crl, 2),
     target("csr", csr, 1),
+    target("dkim", dkim, 2),
     target("dns_answer", dns_answer, 2),
     target("http_answer", http_answer, 2),
     target("jws", jws, 1),
+    target("mail_message", mail_message, 1),
+    target("mail_policy", mail_policy, 2),
     target("mail_replies", mail_replies, 2),
     target("names", names, 4),
     target("objects", objects, 2),

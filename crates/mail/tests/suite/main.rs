@@ -18,8 +18,7 @@ use mail::{
 
 /// RFC 8463 §A.1 as PKCS#8.
 fn ed25519() -> SigningKey {
-    let prefix = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
-    SigningKey::from_pkcs8_der(&[&prefix[..], &decoded(ED25519_SEED)].concat()).unwrap()
+    SigningKey::from_pkcs8_der(include_bytes!("../data/ed25519.p8")).unwrap()
 }
 
 fn rsa() -> SigningKey {
