@@ -37,6 +37,7 @@ pub(crate) fn decode(text: &str) -> String {
 
 /// An encoded word at the beginning, and its length.
 fn first(text: &str) -> Option<(String, usize)> {
+    let text = &text[..text.floor_char_boundary(MAX_WORD)];
     let (charset, rest) = text.strip_prefix("=?")?.split_once('?')?;
     let (encoding, rest) = rest.split_once('?')?;
     let (content, _) = rest.split_once("?=")?;
@@ -55,6 +56,10 @@ fn next_start(text: &str) -> usize {
     let skipped = text.chars().next().map_or(0, char::len_utf8);
     text[skipped..].find("=?").map_or(text.len(), |at| skipped + at)
 }
+
+/// RFC 2047 §2 allows 75; some programs write longer ones. The bound keeps words without an end from being looked through
+/// again and again.
+const MAX_WORD: usize = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -77,5 +82,12 @@ mod tests {
         ] {
             assert_eq!(decode(text), decoded);
         }
+    }
+
+    // 8823-3-14
+    #[test]
+    fn words_without_an_end_cost_no_more_than_others() {
+        let text = "=?a?q?x".repeat(9000);
+        assert_eq!(decode(&text), text);
     }
 }

@@ -18,14 +18,14 @@ pub(super) fn is_sound(text: &str) -> bool {
 
 /// The name that a domain-spec stands for, cut from the left to what the DNS can carry (§7.3). `None` where it is none.
 pub(super) fn expand(text: &str, domain: &str, facts: &Facts<'_>) -> Option<String> {
-    let mut name: String = pieces(text)?
+    let expanded: String = pieces(text)?
         .iter()
         .map(|piece| piece.expanded(domain, facts))
         .collect();
+    let mut name = expanded.strip_suffix('.').unwrap_or(&expanded);
     while name.len() > MAX_NAME {
-        name = name.split_once('.')?.1.to_owned();
+        name = name.split_once('.')?.1;
     }
-    let name = name.strip_suffix('.').unwrap_or(&name);
     let is_name = name.split('.').all(|label| (1..=63).contains(&label.len()));
     (is_name && name.bytes().all(|c| c.is_ascii_graphic())).then(|| name.to_ascii_lowercase())
 }
@@ -185,5 +185,20 @@ mod tests {
             name,
             "1.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6._spf.example.com"
         );
+    }
+
+    // RFC 7208 §7.3, and there is no end to what a record can repeat.
+    #[test]
+    fn a_long_name_loses_labels_from_the_left() {
+        let facts = Facts {
+            host: "192.0.2.3".parse().unwrap(),
+            helo: "mx.example.org",
+            local: &"a.".repeat(30),
+            sender_domain: "email.example.com",
+        };
+        let name = expand(&("%{l}".repeat(2000) + "x.test"), "a.test", &facts).unwrap();
+        assert!((MAX_NAME - 2..=MAX_NAME).contains(&name.len()), "{name}");
+        assert!(name.starts_with("a.a.") && name.ends_with("a.x.test"));
+        assert_eq!(expand(&"a".repeat(300), "a.test", &facts), None);
     }
 }
