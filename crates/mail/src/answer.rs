@@ -42,6 +42,12 @@ impl Answer {
         &self.text
     }
 
+    /// Whether the two readings differ, so that an authority that reads otherwise refuses [`Answer::digest`]: worth saying
+    /// when it does.
+    pub fn is_ambiguous(&self) -> bool {
+        self.octets.as_ref().is_some_and(|octets| *octets != self.text)
+    }
+
     /// How the received digest was made, or `None` where it is wrong. It may be padded. Both are compared in full and in
     /// constant time.
     pub fn matches(&self, received: &str) -> Option<Joining> {

@@ -12,6 +12,7 @@ fn a_first_half_of_whole_octets_has_one_reading() {
         THUMBPRINT,
     );
     assert_eq!(answer.digest(), "oM-oA_fBxnBU8MEv1rWyLDXTesWpDU1qDvagTRWxyjo");
+    assert!(!answer.is_ambiguous());
     assert_eq!(
         answer.matches("oM-oA_fBxnBU8MEv1rWyLDXTesWpDU1qDvagTRWxyjo"),
         Some(Joining::Text)
@@ -35,6 +36,7 @@ fn of_another_first_half_both_readings_are_taken() {
     ] {
         let answer = Answer::new(part1, "DGyRejmCefe7v4NfDGDKfA", THUMBPRINT);
         assert_eq!(answer.digest(), text);
+        assert!(answer.is_ambiguous());
         assert_eq!(answer.matches(text), Some(Joining::Text));
         assert_eq!(answer.matches(octets), Some(Joining::Octets));
         assert_eq!(answer.matches(&format!("{text}=")), Some(Joining::Text));
