@@ -244,6 +244,7 @@ pub(super) fn solvers(
             )));
         }
         let solver = MailSolver::new(kind, Arc::clone(&publisher), services.clone(), ordered);
+        let solver = solver.seen_at(listening.to_vec());
         (!settings.daemons.is_empty()).then(|| Arc::new(solver) as Arc<dyn Solver>)
     };
     settings.kinds().into_iter().filter_map(solver).collect()

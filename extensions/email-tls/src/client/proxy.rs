@@ -5,7 +5,7 @@
 //! `--cert` and `--key` the proxy does STARTTLS itself and speaks to the program in the clear, so that capabilities said
 //! after the handshake have the words too; without them STARTTLS goes through, and only what is said before it has.
 
-use std::{fs, io, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{fs, io, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Args, ValueEnum};
 use client::{
@@ -21,6 +21,7 @@ use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
+    time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -128,7 +129,7 @@ pub(super) async fn passing(listener: TcpListener, args: Arc<ProxyArgs>) -> Resu
 async fn session(client: TcpStream, args: &ProxyArgs) -> io::Result<()> {
     let acceptor = acceptor(args).map_err(io::Error::other)?;
     let mut client: Box<dyn Stream> = match (&acceptor, args.implicit_tls) {
-        (Some(acceptor), true) => Box::new(acceptor.accept(client).await?),
+        (Some(acceptor), true) => Box::new(in_time(HANDSHAKE, acceptor.accept(client)).await?),
         _ => Box::new(client),
     };
     let upstream = TcpStream::connect(args.upstream).await?;
@@ -140,16 +141,16 @@ async fn session(client: TcpStream, args: &ProxyArgs) -> io::Result<()> {
         hides_tls: acceptor.is_some(),
         upstream: BufReader::new(upstream),
     };
-    talk.greet(&mut client).await?;
-    let after = talk.until_something_else(client).await?;
+    in_time(BEFORE_PASSING, talk.greet(&mut client)).await?;
+    let after = in_time(BEFORE_PASSING, talk.until_something_else(client)).await?;
     match after {
         After::Over => Ok(()),
         After::Pass(client, said) => talk.pass(client, &said).await,
         After::Handshake(client) => {
             let acceptor = acceptor.ok_or_else(|| io::Error::other("there is no certificate for STARTTLS"))?;
-            let client: Box<dyn Stream> = Box::new(acceptor.accept(client).await?);
+            let client: Box<dyn Stream> = Box::new(in_time(HANDSHAKE, acceptor.accept(client)).await?);
             talk.does_tls = false;
-            match talk.until_something_else(client).await? {
+            match in_time(BEFORE_PASSING, talk.until_something_else(client)).await? {
                 After::Pass(client, said) => talk.pass(client, &said).await,
                 After::Over | After::Handshake(_) => Ok(()),
             }
@@ -392,6 +393,14 @@ fn trimmed(line: &[u8]) -> &[u8] {
     line.trim_ascii_end()
 }
 
+/// Whoever says nothing holds no place for long; what is passed on is the program's to end.
+async fn in_time<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    match timeout(limit, work).await {
+        Ok(done) => done,
+        Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut)),
+    }
+}
+
 /// With its end; nothing when the other side has ended.
 async fn line(reader: &mut BufReader<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
@@ -438,5 +447,8 @@ fn acceptor(args: &ProxyArgs) -> Result<Option<TlsAcceptor>, Error> {
 }
 
 const MOST_SESSIONS: usize = 512;
+const HANDSHAKE: Duration = Duration::from_secs(30);
+/// RFC 5321 §4.5.3.2.7 gives a client five minutes for a command; all that come before a session is passed on have them together.
+const BEFORE_PASSING: Duration = Duration::from_secs(300);
 const MOST_LINES: usize = 200;
 const LONGEST_LINE: u64 = 8 * 1024;

@@ -22,6 +22,8 @@ pub struct MailSolver {
     kind: Kind,
     publisher: Arc<Publisher>,
     listening: Vec<Service>,
+    /// Where they were seen to listen; empty where nobody has looked.
+    places: Vec<ServicePort>,
     /// How many words the services of the order itself take in greetings of this protocol.
     reserved: BTreeMap<&'static str, usize>,
 }
@@ -42,8 +44,21 @@ impl MailSolver {
             kind,
             publisher,
             listening,
+            places: Vec::new(),
             reserved,
         }
+    }
+
+    /// Of a service at several ports those count at which it listens.
+    #[must_use]
+    pub fn seen_at(self, places: Vec<ServicePort>) -> Self {
+        Self { places, ..self }
+    }
+
+    /// Whether a service may be answered for at this port: not where it listens at another that the CA would look at.
+    fn is_here(&self, at: ServicePort, offered: &[ServicePort]) -> bool {
+        let is_elsewhere = |other: &ServicePort| other.service == at.service && self.places.contains(other);
+        self.places.contains(&at) || !offered.iter().any(is_elsewhere)
     }
 
     /// Whether this type's proof can be shown for a service here.
@@ -70,6 +85,7 @@ impl MailSolver {
             .copied()
             .filter(|at| own.is_none_or(|own| own == at.service))
             .filter(|at| self.listening.contains(&at.service) && self.shows(at.service))
+            .filter(|at| self.is_here(*at, &offered))
             .filter(|at| {
                 // Lists of capabilities have room; the domain has had its word reserved, for one service.
                 if self.kind.place() == Place::Capability || is_domain {
@@ -128,7 +144,15 @@ impl Solver for MailSolver {
     fn response(&self, proof: &Proof) -> Map<String, Value> {
         match self.choose(proof) {
             Ok((chosen, true)) => {
-                let services: Vec<&str> = chosen.iter().map(|at| at.service.name()).collect();
+                // Of a service that the CA would look at in several places the name alone says too little.
+                let offered = offered(proof).unwrap_or_default();
+                let is_alone =
+                    |at: &ServicePort| offered.iter().filter(|other| other.service == at.service).count() < 2;
+                let services = chosen.iter().map(|at| match is_alone(at) {
+                    true => json!(at.service.name()),
+                    false => json!({ "service": at.service.name(), "port": at.port }),
+                });
+                let services: Vec<Value> = services.collect();
                 [("services".to_owned(), json!(services))].into_iter().collect()
             }
             // The draft's are never without (draft-ietf-acme-email-tls-05 §3.1).

@@ -170,11 +170,28 @@ async fn one(
             service = at.service
         )));
     }
+    if service_of(&request.name).is_none() {
+        stands_for_itself(ground, host, attempt).await?;
+    }
     // The zone that names the host names its port too: no pin.
     ports.judge(at).map_err(|why| lasting(format!("{host}: {why}.")))?;
     let (published, whose) = ground.probe.look(host, at, ports, attempt).await?;
     judge::bound(&published, METHOD, &request.key_authorization, at, &ports.offered())
         .map_err(|why| judge::failure(&whose, why))
+}
+
+/// An alias may lead to a provider's host, whatever the name in the SRV record looks like (RFC 2782 has none there).
+async fn stands_for_itself(ground: &Ground, host: &str, attempt: &mut Attempt) -> Result<(), Failure> {
+    let asking = async { Ok(ground.network.resolver.addresses(host).await) };
+    let addresses = within(ground.network.timeouts.attempt, ProblemType::Dns, asking).await?;
+    attempt.saw(addresses.v4.observation(host, "A", ToString::to_string));
+    attempt.saw(addresses.v6.observation(host, "AAAA", ToString::to_string));
+    match addresses.v4.aliases.iter().chain(&addresses.v6.aliases).next() {
+        None => Ok(()),
+        Some(alias) => Err(lasting(format!(
+            "{host} is an alias of {alias}: that proves the service, and not the domain; prove the domain by dns-01."
+        ))),
+    }
 }
 
 fn is_of(host: &str, domain: &str) -> bool {

@@ -15,7 +15,11 @@ pub(super) fn put(path: &Path, name: &str, lines: Option<&str>) -> Result<bool, 
     let before = read(path)?;
     let was_there = before.is_some();
     let before = before.unwrap_or_default();
-    let mut after = without(&before, name);
+    let failed = |source| DaemonError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let mut after = without(&before, name).map_err(failed)?;
     if let Some(lines) = lines {
         if !after.is_empty() && !after.ends_with('\n') {
             after.push('\n');
@@ -25,10 +29,6 @@ pub(super) fn put(path: &Path, name: &str, lines: Option<&str>) -> Result<bool, 
     if after == before {
         return Ok(false);
     }
-    let failed = |source| DaemonError::File {
-        path: path.to_owned(),
-        source,
-    };
     match after.is_empty() && was_there {
         true => fs::remove_file(path).map_err(failed)?,
         false => replace(path, after.as_bytes(), None).map_err(failed)?,
@@ -72,7 +72,8 @@ pub(in crate::client) fn replace(path: &Path, content: &[u8], mode: Option<u32>)
         .map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
 }
 
-fn without(text: &str, name: &str) -> String {
+/// `Err` where the block has lost its end, and nobody can say what of the rest is somebody else's.
+fn without(text: &str, name: &str) -> io::Result<String> {
     let (begin, end) = (begin(name), end(name));
     let mut kept = String::with_capacity(text.len());
     let mut is_inside = false;
@@ -84,7 +85,13 @@ fn without(text: &str, name: &str) -> String {
             _ => kept.push_str(line),
         }
     }
-    kept
+    match is_inside {
+        false => Ok(kept),
+        true => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("the line {end:?} is missing after {begin:?}; put it back behind the lines of that block"),
+        )),
+    }
 }
 
 fn begin(name: &str) -> String {
@@ -98,6 +105,17 @@ fn end(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_taken_from_a_file_whose_block_has_lost_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dovecot.conf");
+        let text = "ssl = yes\n# begin vidimus one\na = 1\nprotocols = imap\n";
+        fs::write(&path, text).unwrap();
+        let refused = put(&path, "one", None).unwrap_err().to_string();
+        assert!(put(&path, "one", Some("a = 2\n")).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "{refused}");
+    }
 
     #[test]
     fn a_block_comes_and_goes_and_the_rest_stays() {

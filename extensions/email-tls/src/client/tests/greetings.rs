@@ -172,6 +172,25 @@ async fn a_greeting_that_somebody_else_has_changed_since_is_left_alone() {
 }
 
 #[tokio::test]
+async fn of_a_service_in_two_places_the_one_where_it_listens_is_answered_for_and_named_with_its_port() {
+    let site = Site::with(&[Service::Imaps]).await;
+    let here = site.at(Service::Imaps);
+    let elsewhere = ServicePort { port: 993, ..here };
+    let of_two = proof("mail.alpha.test", "dG9rZW4", &[elsewhere, here]);
+    let solver = MailSolver::new(
+        Kind::MailGreeting,
+        publisher(&site, site.daemons()),
+        vec![Service::Imaps],
+        &[],
+    );
+    let answer = Value::from(solver.seen_at(vec![here]).response(&of_two));
+    assert_eq!(
+        answer,
+        json!({ "services": [{ "service": "imaps", "port": here.port }] })
+    );
+}
+
+#[tokio::test]
 async fn services_that_cannot_be_answered_for_are_named() {
     let site = Site::with(&[Service::Submission]).await;
     let solver = MailSolver::new(
