@@ -142,6 +142,15 @@ async fn a_signed_srv_record_that_names_a_host_of_its_own_proves_the_domain_by_p
         let problem = proved(world(domain, dnssec), domain, places).await.unwrap_err();
         assert!(problem.detail.contains(why), "{why:?} is not in {:?}", problem.detail);
     }
+    // A vanity name of the provider's.
+    let mut vanity = world("alpha.test", Secure);
+    vanity.dns.alias = Some("mail.provider.test");
+    let problem = proved(vanity, "alpha.test", &["imaps:993"]).await.unwrap_err();
+    assert!(
+        problem.detail.contains("is an alias of mail.provider.test"),
+        "{}",
+        problem.detail
+    );
     let response = CUSTOMER;
     let other = world("customer.test", Secure)
         .validate("mail-srv-01", response, &["imap:143"])
