@@ -8,6 +8,24 @@ use crate::service::{Service, ServicePort};
 /// Reads `service` and `port`, or `services` and `ports`; in the place of a service there may be an object that has both.
 /// `None` where the response names nothing. `Err` says what is wrong, or why a port counts for nothing here.
 pub fn read(payload: &Map<String, Value>, ports: &Ports) -> Result<Option<Vec<ServicePort>>, String> {
+    read_with(payload, &|service| ports.usual(service), &|at| ports.judge(at))
+}
+
+/// As [`read`], for a proof that dials nothing: a service's registered port counts whether or not anybody would look there.
+pub fn read_for_record(payload: &Map<String, Value>, ports: &Ports) -> Result<Option<Vec<ServicePort>>, String> {
+    let usual = |service: Service| ports.usual(service).or_else(|| service.registered_port());
+    let judge = |at: ServicePort| match at.service.registered_port() == Some(at.port) {
+        true => Ok(()),
+        false => ports.judge(at),
+    };
+    read_with(payload, &usual, &judge)
+}
+
+fn read_with(
+    payload: &Map<String, Value>,
+    usual: &dyn Fn(Service) -> Option<u16>,
+    judge: &dyn Fn(ServicePort) -> Result<(), String>,
+) -> Result<Option<Vec<ServicePort>>, String> {
     let pairs: Vec<(&Value, &Value)> = match (payload.get("service"), payload.get("services")) {
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => return Err("\"service\" and \"services\" are both there; name one of them".to_owned()),
@@ -31,10 +49,10 @@ pub fn read(payload: &Map<String, Value>, ports: &Ports) -> Result<Option<Vec<Se
     let mut named = Vec::with_capacity(pairs.len());
     for (service, port) in pairs {
         let at = match service {
-            Value::Object(object) => one(object.get("service"), object.get("port"), ports)?,
-            other => one(Some(other), Some(port), ports)?,
+            Value::Object(object) => one(object.get("service"), object.get("port"), usual)?,
+            other => one(Some(other), Some(port), usual)?,
         };
-        ports.judge(at)?;
+        judge(at)?;
         if !named.contains(&at) {
             named.push(at);
         }
@@ -42,7 +60,11 @@ pub fn read(payload: &Map<String, Value>, ports: &Ports) -> Result<Option<Vec<Se
     Ok(Some(named))
 }
 
-fn one(service: Option<&Value>, port: Option<&Value>, ports: &Ports) -> Result<ServicePort, String> {
+fn one(
+    service: Option<&Value>,
+    port: Option<&Value>,
+    usual: &dyn Fn(Service) -> Option<u16>,
+) -> Result<ServicePort, String> {
     let text = service.and_then(Value::as_str);
     let Some(service) = text.and_then(Service::from_name) else {
         let known: Vec<_> = Service::ALL.iter().map(|service| service.name()).collect();
@@ -54,7 +76,7 @@ fn one(service: Option<&Value>, port: Option<&Value>, ports: &Ports) -> Result<S
         return Err(format!("{seen}; the services are {known}"));
     };
     let port = match port {
-        None | Some(Value::Null) => ports.usual(service).ok_or_else(|| {
+        None | Some(Value::Null) => usual(service).ok_or_else(|| {
             format!("{service} has no registered port, and this server does not look at just one; name a \"port\"")
         })?,
         Some(port) => port
@@ -87,6 +109,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_record_about_a_service_may_be_for_its_registered_port_where_nobody_looks() {
+        let ports = Ports::new(&[], true, &BTreeMap::new()).unwrap();
+        let sieve = vec![parse("sieve:4190").unwrap()];
+        for payload in [
+            json!({ "services": ["sieve"] }),
+            json!({ "service": "sieve", "port": 4190 }),
+        ] {
+            let payload = payload.as_object().unwrap();
+            assert!(read(payload, &ports).is_err(), "{payload:?}");
+            assert_eq!(read_for_record(payload, &ports), Ok(Some(sieve.clone())));
+        }
+        let elsewhere = json!({ "service": "sieve", "port": 5000 });
+        assert!(read_for_record(elsewhere.as_object().unwrap(), &ports).is_err());
+    }
 
     fn named(payload: Value) -> Result<Option<Vec<String>>, String> {
         let ports = Ports::new(&["lmtp:24".into(), "imaps:1993".into()], true, &BTreeMap::new()).unwrap();

@@ -81,7 +81,7 @@ impl ValidationMethod for ServiceRecord {
     }
 
     fn take_response(&self, payload: &Map<String, Value>) -> Result<Option<Value>, String> {
-        match named::read(payload, &self.ground.settings.ports)? {
+        match named::read_for_record(payload, &self.ground.settings.ports)? {
             Some(named) => Ok(Some(named::keep(&named))),
             None if self.is_drafted => Err(NO_SERVICE.to_owned()),
             None => Ok(None),
