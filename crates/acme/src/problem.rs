@@ -42,6 +42,20 @@ impl Problem {
         }
     }
 
+    /// Of several: one of a type gives that type, different ones `compound`, each as a subproblem; of a single one the
+    /// detail is its own (RFC 8555 §6.7.1). `detail` is told how many there are.
+    pub fn of_several(problems: Vec<Problem>, detail: impl FnOnce(usize) -> String) -> Self {
+        let kind = match problems.as_slice() {
+            [first, rest @ ..] if rest.iter().all(|problem| problem.kind == first.kind) => first.kind.clone(),
+            _ => ProblemType::Compound,
+        };
+        let detail = match problems.as_slice() {
+            [only] => only.detail.clone(),
+            _ => detail(problems.len()),
+        };
+        Self::new(kind, detail).with_subproblems(problems)
+    }
+
     pub fn about(mut self, identifier: Identifier) -> Self {
         self.identifier = Some(identifier);
         self

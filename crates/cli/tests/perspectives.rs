@@ -1,10 +1,12 @@
 //! An authority and three `vidimus perspective`, each with a DNS of its own: what a hijack near one of them looks like, and
 //! one near two.
 
+mod served;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -17,6 +19,8 @@ use jose::base64url;
 use pkix::key::KeyPair;
 use serde_json::Value;
 use testbed::dns::{self, Dns, Property};
+
+use served::Served;
 
 /// A process of ours that ends with the test.
 struct Running(Child);
@@ -53,11 +57,9 @@ fn start(arguments: &[&str]) -> (Running, String) {
 }
 
 struct Authority {
-    folder: tempfile::TempDir,
-    address: SocketAddr,
+    served: Served,
     dns: dns::Running,
     far: Vec<(Option<Running>, dns::Running)>,
-    _server: Running,
 }
 
 impl Authority {
@@ -89,55 +91,31 @@ impl Authority {
             assert!(right.unwrap().success());
             let (running, url) = start(&["perspective", "serve", "--config", &file]);
             remotes += &format!(
-                "[perspectives.remote.{name}]\nurl = \"{url}\"\nregion = \"{region}\"\ncertificate = \"{name}.pem\"\n"
+                "[perspectives.remote.{name}]\nurl = \"{url}\"\nregion = \"{region}\"\ncertificate = \"{}\"\n",
+                at(&format!("{name}.pem"))
             );
             far.push((Some(running), dns));
         }
         let dns = Dns::start(ANY, Some(ANY)).await.unwrap();
-        let address = TcpListener::bind(ANY).unwrap().local_addr().unwrap();
-        let url = format!("https://{address}");
-        let made = vidimus(&[
-            "init",
-            "--listen",
-            &address.to_string(),
-            "--external-url",
-            &url,
-            "--dir",
-            &at(""),
-        ])
-        .stdout(Stdio::null())
-        .status();
-        assert!(made.unwrap().success());
-        let file = at("vidimus.toml");
-        let mut config: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
         let more: toml::Table = format!(
-            "admin = {{ listen = \"127.0.0.1:0\" }}\nvalidation = {{ resolvers = [\"{}\"], attempts = 1 }}\n\
+            "validation = {{ resolvers = [\"{}\"], attempts = 1 }}\n\
              acme = {{ caa_identities = [\"ca.example\"] }}\n\
-             [perspectives]\ncertificate = \"primary.pem\"\nkey = \"primary.key\"\n{remotes}",
-            dns.dns_addr
+             [perspectives]\ncertificate = \"{}\"\nkey = \"{}\"\n{remotes}",
+            dns.dns_addr,
+            at("primary.pem"),
+            at("primary.key")
         )
         .parse()
         .unwrap();
-        config.extend(more);
-        fs::write(&file, config.to_string()).unwrap();
-        let (server, _) = start(&["serve", "--config", &file]);
-        Self {
-            folder,
-            address,
-            dns,
-            far,
-            _server: server,
-        }
+        let served = Served::start(|config| config.extend(more.clone()));
+        Self { served, dns, far }
     }
 
     async fn world(&self) -> World {
         let options = Options {
             challtestsrv: self.dns.control_addr.map(|address| format!("http://{address}")),
             domain: "far.example".into(),
-            ..Options::new(
-                format!("https://{}/directory", self.address),
-                self.folder.path().join("root.pem"),
-            )
+            ..Options::new(self.served.directory(), self.served.folder.path().join("root.pem"))
         };
         World::open(options).await.unwrap()
     }
@@ -165,7 +143,7 @@ impl Authority {
 
     /// What lies in the database.
     fn stored(&self, question: &str) -> String {
-        let database = rusqlite::Connection::open(self.folder.path().join("vidimus.db")).unwrap();
+        let database = rusqlite::Connection::open(self.served.folder.path().join("vidimus.db")).unwrap();
         database.query_row(question, [], |row| row.get(0)).unwrap()
     }
 }

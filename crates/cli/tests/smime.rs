@@ -1,12 +1,22 @@
 //! S/MIME certificates of an organisation: proved by the mailbox's domain, used by programs of others.
 
+mod served;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
+    net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
 };
+
+use conformance::{Options, World};
+use jose::base64url;
+use serde_json::json;
+use testbed::dns::Dns;
+
+use served::Served;
 
 struct Authority {
     folder: tempfile::TempDir,
@@ -261,14 +271,71 @@ fn a_local_part_beyond_ascii_is_certified_in_its_own_form() {
     );
 }
 
-// T14
 #[test]
-fn t14_what_proves_a_mailbox_proves_no_domain_and_certificates_have_the_names_of_their_profile() {
+fn a_certificate_has_names_of_the_kind_that_its_profile_is_for() {
     let authority = Authority::start();
     let of_server = refused(&authority.issue("alice@alpha.test", "default"));
     assert!(of_server.contains("not for mailboxes"), "{of_server}");
     let of_mailbox = refused(&authority.issue("alpha.test", "smime"));
     assert!(of_mailbox.contains("for mailboxes alone"), "{of_mailbox}");
+}
+
+// T14
+#[tokio::test(flavor = "multi_thread")]
+async fn t14_what_proves_a_mailbox_proves_neither_its_domain_nor_another_and_the_domain_proves_no_mailbox() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let dns = Dns::start(any, Some(any)).await.unwrap();
+    let more: toml::Table = format!(
+        "validation = {{ resolvers = [\"{}\"] }}\nacme = {{ reuse_authorizations = \"1d\" }}\n\
+         extensions = {{ email-reply = {{ enabled = true }} }}\n",
+        dns.dns_addr
+    )
+    .parse()
+    .unwrap();
+    let served = Served::start(|config| {
+        config.extend(more.clone());
+        let profiles = config["profile"].as_table_mut().unwrap();
+        let mut smime = profiles["default"].clone();
+        smime.as_table_mut().unwrap().insert("purpose".into(), "email".into());
+        profiles.insert("smime".into(), smime);
+    });
+    let options = Options {
+        challtestsrv: dns.control_addr.map(|address| format!("http://{address}")),
+        ..Options::new(served.directory(), served.folder.path().join("root.pem"))
+    };
+    let world = World::open(options).await.unwrap();
+    let account = world.account().await.unwrap();
+    let ordered = async |kind: &str, name: &str, profile: &str| {
+        let request = json!({ "identifiers": [{ "type": kind, "value": name }], "profile": profile });
+        let url = world.resource("newOrder").unwrap();
+        let answer = world.post(&account, &url, &request).await.unwrap().expect(201).unwrap();
+        let order = answer.json().unwrap();
+        let authorization = order["authorizations"][0].as_str().unwrap().to_owned();
+        let status = world.read_json(&account, &authorization).await.unwrap()["status"].clone();
+        (authorization, status)
+    };
+    let prove = async |authorization: &str| {
+        let challenge = world.challenge(&account, authorization, "dns-01").await.unwrap();
+        let value = base64url::encode(challenge.digest(&account));
+        dns.handle.add_txt("_acme-challenge.alpha.test", &value).unwrap();
+        let asked = world.post(&account, &challenge.url, &json!({})).await.unwrap();
+        asked.expect(200).unwrap();
+        assert_eq!(world.settled(&account, authorization).await.unwrap()["status"], "valid");
+    };
+    prove(&ordered("email", "alice@alpha.test", "smime").await.0).await;
+    for (kind, name, profile, status) in [
+        ("email", "alice@alpha.test", "smime", "valid"),
+        ("email", "Alice@alpha.test", "smime", "pending"),
+        ("email", "bob@alpha.test", "smime", "pending"),
+        ("dns", "alpha.test", "default", "pending"),
+        ("dns", "*.alpha.test", "default", "pending"),
+    ] {
+        assert_eq!(ordered(kind, name, profile).await.1, status, "{name}");
+    }
+    prove(&ordered("dns", "alpha.test", "default").await.0).await;
+    assert_eq!(ordered("dns", "alpha.test", "default").await.1, "valid");
+    assert_eq!(ordered("email", "carol@alpha.test", "smime").await.1, "pending");
 }
 
 // 9495-4-1

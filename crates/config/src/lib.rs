@@ -219,7 +219,7 @@ fn sentence(text: &str, error: &toml::de::Error) -> String {
 mod tests {
     use super::*;
 
-    const SMALL: &str = r#"
+    pub(crate) const SMALL: &str = r#"
         [server]
         listen = "127.0.0.1:14000"
         external_url = "https://localhost:14000"

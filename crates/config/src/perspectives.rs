@@ -154,18 +154,7 @@ fn at_once() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::Config;
-
-    const SERVER: &str = r#"
-        [server]
-        listen = "127.0.0.1:14000"
-        external_url = "https://localhost:14000"
-        [issuer.issuing]
-        certificate = "issuing.pem"
-        key = "issuing.key"
-        [profile.default]
-        issuer = "issuing"
-    "#;
+    use crate::{Config, tests::SMALL as SERVER};
 
     fn refusal(more: &str) -> String {
         Config::parse(&format!("{SERVER}{more}")).expect_err("it was read")

@@ -57,9 +57,6 @@ impl External {
 
     /// In place of bytes to be signed, the CSR to be issued from.
     pub(crate) fn plan(&self, request: &IssuanceRequest<'_>, profile: &Profile) -> Result<Planned, IssuanceFailure> {
-        for (_, name) in request.names {
-            profile.admit_name(name).map_err(IssuanceFailure::Refused)?;
-        }
         let (_, not_after) = profile.validity(request.validity, request.now, self.lifespan())?;
         Ok(Planned {
             serial: Serial::from_random(request.serial_randomness),

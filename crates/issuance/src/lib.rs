@@ -130,6 +130,10 @@ impl Issuance for Issuers {
 
     fn prepare(&self, request: &IssuanceRequest<'_>) -> Result<Planned, IssuanceFailure> {
         let (profile, issuer) = self.profile(request.profile).map_err(IssuanceFailure::Unavailable)?;
+        // The order was looked at so too, but the profile may have changed since.
+        for (_, name) in request.names {
+            profile.admit_name(name).map_err(IssuanceFailure::Refused)?;
+        }
         let issuer = match issuer {
             Either::Own(issuer) => issuer,
             Either::External(external) => return external.plan(request, profile),

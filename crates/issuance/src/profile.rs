@@ -71,9 +71,6 @@ impl Profile {
         serial: Serial,
         issuer: &Issuer,
     ) -> Result<TbsCertificate, IssuanceFailure> {
-        for (_, name) in request.names {
-            self.admit_name(name).map_err(IssuanceFailure::Refused)?;
-        }
         let (not_before, not_after) = self.validity(request.validity, request.now, issuer.lifespan())?;
         let subject = self.subject(request)?;
         let key = request.csr.public_key();
@@ -210,31 +207,25 @@ impl Profile {
 
     fn key_usage(&self, kind: KeyKind) -> Result<KeyUsage, IssuanceFailure> {
         let signing = KeyUsage::DIGITAL_SIGNATURE;
-        // RSA keys transport keys, elliptic ones agree on them (RFC 8550 §4.4.2); those of Ed25519 only sign.
-        let encryption = match kind {
-            KeyKind::Rsa { .. } => Some(KeyUsage::KEY_ENCIPHERMENT),
-            KeyKind::EcP256 | KeyKind::EcP384 => Some(KeyUsage::KEY_AGREEMENT),
-            KeyKind::Ed25519 => None,
-        };
-        match self.purpose {
+        Ok(match self.purpose {
             // RFC 5246 §7.4.2: in TLS only RSA keys did more than sign.
-            Purpose::Tls => Ok(match kind {
-                KeyKind::Rsa { .. } => signing | KeyUsage::KEY_ENCIPHERMENT,
-                KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::Ed25519 => signing,
-            }),
-            Purpose::Email(MailKeys::Signing) => Ok(signing),
-            Purpose::Email(keys) => {
-                let encryption = encryption.ok_or_else(|| {
-                    IssuanceFailure::Refused(format!(
-                        "a key of {kind} cannot encrypt, and certificates of profile {:?} are for that; send a CSR with an RSA or P-256 key",
-                        self.name
-                    ))
-                })?;
-                Ok(match keys {
-                    MailKeys::Dual => signing | encryption,
-                    MailKeys::Signing | MailKeys::Encryption => encryption,
-                })
-            }
+            Purpose::Tls if matches!(kind, KeyKind::Rsa { .. }) => signing | KeyUsage::KEY_ENCIPHERMENT,
+            Purpose::Tls | Purpose::Email(MailKeys::Signing) => signing,
+            Purpose::Email(MailKeys::Dual) => signing | self.encryption(kind)?,
+            Purpose::Email(MailKeys::Encryption) => self.encryption(kind)?,
+        })
+    }
+
+    /// RSA keys transport keys, elliptic ones agree on them (RFC 8550 §4.4.2); those of Ed25519 only sign.
+    fn encryption(&self, kind: KeyKind) -> Result<KeyUsage, IssuanceFailure> {
+        match kind {
+            KeyKind::Rsa { .. } => Ok(KeyUsage::KEY_ENCIPHERMENT),
+            KeyKind::EcP256 | KeyKind::EcP384 => Ok(KeyUsage::KEY_AGREEMENT),
+            KeyKind::Ed25519 => Err(IssuanceFailure::Refused(format!(
+                "a key of {kind} cannot encrypt, and certificates of profile {:?} are for that; send a CSR with an RSA or \
+                 P-256 key",
+                self.name
+            ))),
         }
     }
 }

@@ -187,20 +187,15 @@ fn refused(refusal: Refusal) -> (u16, Problem) {
     }
 }
 
-/// One bad identifier gives its own type, several of one type that type, several types `compound`; the identifiers
-/// stand in subproblems only (RFC 8555 §6.7.1).
+/// The identifiers stand in subproblems only (RFC 8555 §6.7.1).
 fn identifiers(problems: Vec<Problem>) -> (u16, Problem) {
-    let kind = match problems.as_slice() {
-        [first, rest @ ..] if rest.iter().all(|problem| problem.kind == first.kind) => first.kind.clone(),
-        _ => Kind::Compound,
+    let problem = Problem::of_several(problems, |count| {
+        format!("{count} identifiers cannot be ordered; each has a subproblem")
+    });
+    let status = if problem.kind == Kind::RejectedIdentifier {
+        403
+    } else {
+        400
     };
-    let detail = match problems.as_slice() {
-        [only] => only.detail.clone(),
-        _ => format!(
-            "{} identifiers cannot be ordered; each has a subproblem",
-            problems.len()
-        ),
-    };
-    let status = if kind == Kind::RejectedIdentifier { 403 } else { 400 };
-    (status, Problem::new(kind, detail).with_subproblems(problems))
+    (status, problem)
 }

@@ -194,20 +194,10 @@ fn not_known(name: &str, unknown: &Unknown) -> String {
     )
 }
 
-/// One bad name gives its own type, several of one type that type, several types `compound` (RFC 8555 §6.7.1).
 fn together(problems: Vec<Problem>, names: usize) -> Problem {
-    let kind = match problems.as_slice() {
-        [first, rest @ ..] if rest.iter().all(|problem| problem.kind == first.kind) => first.kind.clone(),
-        _ => ProblemType::Compound,
-    };
-    let detail = match problems.as_slice() {
-        [only] => only.detail.clone(),
-        _ => format!(
-            "CAA keeps {} of the order's {names} names from being issued for; each has a subproblem",
-            problems.len()
-        ),
-    };
-    Problem::new(kind, detail).with_subproblems(problems)
+    Problem::of_several(problems, |count| {
+        format!("CAA keeps {count} of the order's {names} names from being issued for; each has a subproblem")
+    })
 }
 
 const NAME: &str = "caa";

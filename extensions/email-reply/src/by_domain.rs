@@ -7,7 +7,6 @@ use authority::{
     identifier::{Name, Target},
     ports::{BoxFuture, Report, ValidationMethod, ValidationRequest},
 };
-use serde_json::{Map, Value};
 use validation::{dial::Network, dns01};
 
 /// The base's method, which knows what is to be done for every other name.
@@ -27,36 +26,12 @@ impl ValidationMethod for DnsOfMailboxes {
         self.base.name()
     }
 
+    fn wraps(&self) -> Option<&dyn ValidationMethod> {
+        Some(&*self.base)
+    }
+
     fn offered_for(&self, name: &Name) -> bool {
         matches!(name.target(), Target::Mailbox { .. }) || self.base.offered_for(name)
-    }
-
-    fn serves(&self, name: &Name, profile: &str) -> bool {
-        matches!(name.target(), Target::Mailbox { .. }) || self.base.serves(name, profile)
-    }
-
-    fn has_token(&self) -> bool {
-        self.base.has_token()
-    }
-
-    fn members(&self, name: &Name) -> Map<String, Value> {
-        self.base.members(name)
-    }
-
-    fn instead_of_token(&self, token: &str) -> Option<(&'static str, Value)> {
-        self.base.instead_of_token(token)
-    }
-
-    fn take_response(&self, payload: &Map<String, Value>) -> Result<Option<Value>, String> {
-        self.base.take_response(payload)
-    }
-
-    fn reusable(&self) -> bool {
-        self.base.reusable()
-    }
-
-    fn is_probe(&self) -> bool {
-        self.base.is_probe()
     }
 
     fn validate(&self, request: ValidationRequest) -> BoxFuture<'static, Report> {

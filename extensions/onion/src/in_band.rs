@@ -230,21 +230,10 @@ fn together(mut problems: Vec<Problem>) -> Problem {
         .status
         .filter(|_| problems.iter().all(|problem| problem.status.is_some()));
     problems.iter_mut().for_each(|problem| problem.status = None);
-    let kind = match problems.iter().all(|problem| problem.kind == problems[0].kind) {
-        true => problems[0].kind.clone(),
-        false => ProblemType::Compound,
-    };
-    let detail = match problems.as_slice() {
-        [only] => only.detail.clone(),
-        more => format!(
-            "what hidden services say keeps {} names from being issued for; each has a subproblem",
-            more.len()
-        ),
-    };
-    Problem {
-        status,
-        ..Problem::new(kind, detail).with_subproblems(problems)
-    }
+    let problem = Problem::of_several(problems, |count| {
+        format!("what hidden services say keeps {count} names from being issued for; each has a subproblem")
+    });
+    Problem { status, ..problem }
 }
 
 const NAME: &str = "onion-caa";

@@ -250,9 +250,7 @@ impl Authority {
             }
         }
     }
-}
 
-impl Authority {
     fn uncounted(&self, why: &StoreError) -> Result<(), Failure> {
         tracing::warn!(%why, "the rate limits cannot be read");
         match self.policy.limits.uncounted {

@@ -14,44 +14,49 @@ pub trait ValidationMethod: Send + Sync {
     /// The challenge type, for example `http-01`.
     fn name(&self) -> &'static str;
 
+    /// The method around which this one is put: it answers whatever this one does not say itself.
+    fn wraps(&self) -> Option<&dyn ValidationMethod> {
+        None
+    }
+
     /// Whether a challenge of this type is offered for the name.
     fn offered_for(&self, name: &Name) -> bool;
 
     /// Whether it is offered, for a name it can prove, in orders of this profile.
-    fn serves(&self, _name: &Name, _profile: &str) -> bool {
-        true
+    fn serves(&self, name: &Name, profile: &str) -> bool {
+        self.wraps().is_none_or(|method| method.serves(name, profile))
     }
 
     /// Whether its challenges have a token (RFC 8555 §8.1).
     fn has_token(&self) -> bool {
-        true
+        self.wraps().is_none_or(|method| method.has_token())
     }
 
     /// Members of the challenge object beside those of RFC 8555 §8.
-    fn members(&self, _name: &Name) -> Map<String, Value> {
-        Map::new()
+    fn members(&self, name: &Name) -> Map<String, Value> {
+        self.wraps().map_or_else(Map::new, |method| method.members(name))
     }
 
     /// The member in which the challenge object shows its random text, where that is not `token`.
-    fn instead_of_token(&self, _token: &str) -> Option<(&'static str, Value)> {
-        None
+    fn instead_of_token(&self, token: &str) -> Option<(&'static str, Value)> {
+        self.wraps()?.instead_of_token(token)
     }
 
     /// What is kept of a response's payload until it is validated; `Err` says why the payload is malformed, and leaves the
     /// challenge as it was. Most methods look elsewhere, and keep nothing.
-    fn take_response(&self, _payload: &Map<String, Value>) -> Result<Option<Value>, String> {
-        Ok(None)
+    fn take_response(&self, payload: &Map<String, Value>) -> Result<Option<Value>, String> {
+        self.wraps().map_or(Ok(None), |method| method.take_response(payload))
     }
 
     /// Whether an order may rest on what was proved for an earlier one. Not where the proof's own document bounds that
     /// more tightly than this authority can.
     fn reusable(&self) -> bool {
-        true
+        self.wraps().is_none_or(|method| method.reusable())
     }
 
     /// Whether it looks at the network, so that a look from elsewhere could see something else (RFC 8555 §10.2).
     fn is_probe(&self) -> bool {
-        true
+        self.wraps().is_none_or(|method| method.is_probe())
     }
 
     /// Looks, once, and says what was seen. A failed validation is a result, not an error; the future ends within

@@ -16,7 +16,7 @@ use rustls::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     time::timeout,
 };
 
@@ -25,6 +25,7 @@ use super::{
     script::{HttpRequest, Script},
     tls_alpn::{PATIENCE, acceptor},
 };
+use crate::dns::serve::accept;
 
 pub async fn serve(listener: TcpListener, script: Arc<Script>) {
     loop {
@@ -45,17 +46,6 @@ pub async fn serve_tls(listener: TcpListener, script: Arc<Script>) {
                 converse(stream, script, Some(server_name)).await;
             }
         }));
-    }
-}
-
-/// The next connection, however long it takes.
-pub(super) async fn accept(listener: &TcpListener) -> TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
-            // Out of descriptors: others must close first.
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
     }
 }
 

@@ -13,9 +13,9 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     history::canonical,
-    http::accept,
     script::{Script, TlsAlpnRequest},
 };
+use crate::dns::serve::accept;
 
 pub async fn serve(listener: TcpListener, script: Arc<Script>) {
     let acceptor = acceptor(Arc::new(Proofs(script)), vec![ACME_TLS_1.to_vec()]);

@@ -45,8 +45,16 @@ pub(crate) async fn udp(socket: UdpSocket, zone: Arc<Zone>) {
 
 pub(crate) async fn tcp(listener: TcpListener, zone: Arc<Zone>) {
     loop {
+        let stream = accept(&listener).await;
+        drop(tokio::spawn(connection(stream, zone.clone())));
+    }
+}
+
+/// The next connection, however long it takes.
+pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(connection(stream, zone.clone()))),
+            Ok((stream, _)) => return stream,
             // Out of descriptors: others must close first.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }

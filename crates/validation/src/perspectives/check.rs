@@ -113,24 +113,16 @@ impl Perspectives {
     }
 }
 
-/// One bad name gives its own type, several of one type that type, several types `compound` (RFC 8555 §6.7.1).
 fn together(problems: Vec<Problem>, names: &[Identifier]) -> Problem {
-    let kind = match problems.as_slice() {
-        [first, rest @ ..] if rest.iter().all(|problem| problem.kind == first.kind) => first.kind.clone(),
-        _ => ProblemType::Compound,
-    };
-    let detail = match problems.as_slice() {
-        [only] => only.detail.clone(),
-        _ => format!(
-            "Too few other perspectives on the network permit {} of the order's {} names; each has a subproblem",
-            problems.len(),
+    let mut problem = Problem::of_several(problems, |count| {
+        format!(
+            "Too few other perspectives on the network permit {count} of the order's {} names; each has a subproblem",
             names.len()
-        ),
-    };
-    let mut problem = Problem::new(kind, detail);
+        )
+    });
     // Nobody forbids: too few of ours could be asked.
     if problem.kind == ProblemType::ServerInternal {
         problem.status = Some(500);
     }
-    problem.with_subproblems(problems)
+    problem
 }

@@ -8,7 +8,6 @@ use authority::{
     model::Observation,
     ports::{BoxFuture, Report, ValidationMethod, ValidationRequest},
 };
-use serde_json::{Map, Value};
 
 use super::{
     Perspectives,
@@ -33,36 +32,12 @@ impl ValidationMethod for Corroborated {
         self.method.name()
     }
 
+    fn wraps(&self) -> Option<&dyn ValidationMethod> {
+        Some(&*self.method)
+    }
+
     fn offered_for(&self, name: &Name) -> bool {
         self.method.offered_for(name)
-    }
-
-    fn serves(&self, name: &Name, profile: &str) -> bool {
-        self.method.serves(name, profile)
-    }
-
-    fn has_token(&self) -> bool {
-        self.method.has_token()
-    }
-
-    fn members(&self, name: &Name) -> Map<String, Value> {
-        self.method.members(name)
-    }
-
-    fn instead_of_token(&self, token: &str) -> Option<(&'static str, Value)> {
-        self.method.instead_of_token(token)
-    }
-
-    fn take_response(&self, payload: &Map<String, Value>) -> Result<Option<Value>, String> {
-        self.method.take_response(payload)
-    }
-
-    fn reusable(&self) -> bool {
-        self.method.reusable()
-    }
-
-    fn is_probe(&self) -> bool {
-        self.method.is_probe()
     }
 
     fn validate(&self, request: ValidationRequest) -> BoxFuture<'static, Report> {

@@ -7,7 +7,6 @@ use authority::{
     identifier::Name,
     ports::{BoxFuture, Report, ValidationMethod, ValidationRequest},
 };
-use serde_json::{Map, Value};
 use validation::{
     attempt::{Attempt, Failure},
     dns01,
@@ -32,6 +31,10 @@ impl ValidationMethod for DnsOfServices {
         self.base.name()
     }
 
+    fn wraps(&self) -> Option<&dyn ValidationMethod> {
+        Some(&*self.base)
+    }
+
     fn offered_for(&self, name: &Name) -> bool {
         service_of(name).is_some() || self.base.offered_for(name)
     }
@@ -41,30 +44,6 @@ impl ValidationMethod for DnsOfServices {
             Some(_) => self.ground.serves(profile),
             None => self.base.serves(name, profile),
         }
-    }
-
-    fn has_token(&self) -> bool {
-        self.base.has_token()
-    }
-
-    fn members(&self, name: &Name) -> Map<String, Value> {
-        self.base.members(name)
-    }
-
-    fn instead_of_token(&self, token: &str) -> Option<(&'static str, Value)> {
-        self.base.instead_of_token(token)
-    }
-
-    fn take_response(&self, payload: &Map<String, Value>) -> Result<Option<Value>, String> {
-        self.base.take_response(payload)
-    }
-
-    fn reusable(&self) -> bool {
-        self.base.reusable()
-    }
-
-    fn is_probe(&self) -> bool {
-        self.base.is_probe()
     }
 
     fn validate(&self, request: ValidationRequest) -> BoxFuture<'static, Report> {
