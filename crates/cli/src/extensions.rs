@@ -110,6 +110,7 @@ pub const EXTENSIONS: &[Extension] = &[
 #[derive(Subcommand)]
 pub enum ExtensionCommand {
     Mail(email_tls::client::MailCommand),
+    Smime(email_reply::client::SmimeCommand),
 }
 
 impl ExtensionCommand {
@@ -117,6 +118,7 @@ impl ExtensionCommand {
         let mut out = client::commands::Output::standard();
         match self {
             Self::Mail(command) => command.run(&mut out).await,
+            Self::Smime(command) => command.run(&mut out).await,
         }
     }
 }

@@ -13,6 +13,10 @@ use std::{
 
 use conformance::{Options, World};
 use jose::base64url;
+use mail::{
+    dkim::{Algorithm, Signer, SigningKey},
+    message::{Message, domain::Domain},
+};
 use serde_json::json;
 use testbed::dns::Dns;
 
@@ -22,6 +26,7 @@ struct Authority {
     folder: tempfile::TempDir,
     server: Child,
     directory: String,
+    resolver: String,
     control: String,
 }
 
@@ -53,6 +58,7 @@ impl Authority {
             found.unwrap_or_else(|| panic!("no line begins with {key:?}"))
         };
         let directory = said("ready ");
+        let resolver = said("dns ");
         let control = said("challtestsrv ");
         let hook = folder.path().join("hook");
         let script = format!(
@@ -66,6 +72,7 @@ impl Authority {
             folder,
             server,
             directory,
+            resolver,
             control,
         }
     }
@@ -350,4 +357,67 @@ fn issuemail_of_the_domain_decides_and_issue_does_not() {
     authority.set("add-caa", &record("mail.test", "issuemail"));
     let said = refused(&authority.issue("alice@mail.test", "smime"));
     assert!(said.contains("CAA") && said.contains("issuemail"), "{said}");
+}
+
+#[test]
+fn the_doctor_says_whether_a_reply_by_mail_would_work() {
+    let authority = Authority::start();
+    let key = SigningKey::generate(Algorithm::Ed25519Sha256).unwrap();
+    let signer = Signer::new(Domain::parse("alpha.test").unwrap(), "s1", key).unwrap();
+    let text = |host: &str, value: &str| {
+        authority.set("set-txt", &format!("{{\"host\":\"{host}.\",\"value\":\"{value}\"}}"));
+    };
+    text("alpha.test", "v=spf1 a -all");
+    text("_dmarc.alpha.test", "v=DMARC1; p=reject");
+    text(&signer.key_name(), &signer.record());
+    let doctor = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_vidimus"))
+            .args(["smime", "doctor", "--resolver", &authority.resolver])
+            .args(arguments)
+            .current_dir(authority.folder.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), said)
+    };
+
+    // Lines as Maildir has them.
+    let letter = "From: alice@alpha.test\nTo: bob@beta.test\nSubject: Re: x\nDate: Thu, 2 Jan 2025 03:04:00 +0000\n\
+        In-Reply-To: <1@beta.test>\nMessage-ID: <1@alpha.test>\n\nx\n";
+    let sent = letter.replace('\n', "\r\n");
+    let sign = |names: &[&str]| {
+        let time = "2025-01-02T03:04:05Z".parse().unwrap();
+        signer
+            .sign(&Message::parse(sent.as_bytes()).unwrap(), names, time)
+            .replace("\r\n", "\n")
+            + letter
+    };
+    let usual = ["From", "To", "Subject", "Date", "In-Reply-To"];
+    fs::write(authority.file("good"), sign(&[&usual[..], &["Message-ID"]].concat())).unwrap();
+    fs::write(authority.file("bad"), sign(&usual)).unwrap();
+
+    let (code, said) = doctor(&["alice@alpha.test", "--selector", "s1"]);
+    assert!(
+        code == Some(0) && said.contains("s1._domainkey.alpha.test is Ed25519"),
+        "{said}"
+    );
+    let (code, said) = doctor(&["alice@alpha.test", "--message", "good"]);
+    assert!(
+        code == Some(0) && said.contains("\na reply by mail from alice@alpha.test would work"),
+        "{said}"
+    );
+    let (code, said) = doctor(&["alice@alpha.test", "--message", "bad", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(said.trim()).unwrap();
+    let levels = serde_json::json!({"essential": true, "present": false, "strict": false});
+    assert_eq!((code, &report["doctor"]["levels"]), (Some(1), &levels), "{said}");
+    assert!(said.contains("does not cover Message-ID; with OpenDKIM add"), "{said}");
+    let (code, said) = doctor(&["alice@alpha.test", "--selector", "gone"]);
+    assert!(
+        code == Some(1) && said.contains("would not work  DKIM key: gone._domainkey.alpha.test"),
+        "{said}"
+    );
+    for wrong in [&["alpha.test"][..], &["alice@alpha.test", "--message", "no-such-file"]] {
+        let (code, said) = doctor(wrong);
+        assert_eq!(code, Some(2), "{said}");
+    }
 }

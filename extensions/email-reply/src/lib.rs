@@ -1,9 +1,10 @@
 //! S/MIME certificates (RFC 8823): mailboxes as identifiers, and how a mailbox is proved.
 //!
-//! In scope: the identifier type `email`, and `dns-01` at a mailbox's domain. Out of scope: what a certificate for
+//! In scope: the identifier type `email`, `dns-01` at a mailbox's domain, and the command `smime`. Out of scope: what a certificate for
 //! mail looks like (the profile with `purpose = "email"`), and `issuemail` (the extension `caa`).
 
 mod by_domain;
+pub mod client;
 mod mailbox;
 
 use std::sync::Arc;

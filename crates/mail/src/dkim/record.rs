@@ -73,6 +73,14 @@ impl KeyRecord {
         })
     }
 
+    /// How long an RSA key is; `None` for one of another kind.
+    pub fn rsa_bits(&self) -> Option<usize> {
+        match &self.key {
+            PublicKey::Rsa { bits, .. } => Some(*bits),
+            PublicKey::Ed25519(_) => None,
+        }
+    }
+
     /// RFC 8301 §3.2 sets 1024 as the least that is verified at all.
     pub(super) fn verify(
         &self,
