@@ -109,7 +109,7 @@ pub const EXTENSIONS: &[Extension] = &[
 /// What extensions add to the command line.
 #[derive(Subcommand)]
 pub enum ExtensionCommand {
-    Mail(email_tls::client::MailCommand),
+    Mail(Box<email_tls::client::MailCommand>),
     Smime(email_reply::client::SmimeCommand),
 }
 
