@@ -14,6 +14,6 @@ pub mod ports;
 mod refusal;
 mod registry;
 
-pub use operations::{Authority, ExternalAccounts, ExternalKey, Policy};
+pub use operations::{Authority, CodeReturn, ExternalAccounts, ExternalKey, Limit, Policy};
 pub use refusal::{Failure, Refusal};
 pub use registry::Registry;

@@ -63,7 +63,7 @@
 //!
 //! // The authority judges.
 //! let envelope = Envelope { recipient: from.clone(), has_null_return_path: false, spf: None };
-//! let expected = Expected { mailbox: &to, recipient: &from, token_part1, answer: &answer };
+//! let expected = Expected { mailbox: &to, recipient: &from, token_part1 };
 //! let reply = Reply::read(&mailed, &envelope)?;
 //! let mut answers = Answers::default();
 //! let verdict = loop {
@@ -72,13 +72,14 @@
 //!         Step::Done(verdict) => break verdict,
 //!     }
 //! };
-//! assert!(matches!(verdict, Verdict::Proven(_)));
+//! assert!(matches!(verdict, Verdict::Authentic(facts) if facts.answers(&answer).is_some()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 pub mod answer;
 pub mod authentication;
 pub mod automatic;
+pub mod bounce;
 pub mod challenge;
 pub mod dkim;
 pub mod dmarc;

@@ -86,7 +86,6 @@ pub struct Expected<'a> {
     /// The challenge's `from`.
     pub recipient: &'a Mailbox,
     pub token_part1: &'a str,
-    pub answer: &'a Answer,
 }
 
 /// A reply that can be read and is nobody's but its author's, so far.
@@ -101,10 +100,9 @@ pub struct Reply<'a> {
 /// What becomes of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The mailbox has answered.
-    Proven(Box<Facts>),
-    /// All is right but the digest: the challenge has failed, there is no second guess.
-    Wrong(Box<Facts>),
+    /// The mailbox has answered this challenge. Whether its digest is the right one depends on the account
+    /// ([`Facts::answers`]); if it is not the challenge has failed, there is no second guess.
+    Authentic(Box<Facts>),
     /// It is not this challenge's reply, or nothing vouches for it: the challenge goes on waiting.
     Ignored(Reason),
     /// The DNS was silent: judge the same mail again later.
@@ -118,14 +116,21 @@ pub struct Facts {
     pub hash: [u8; 32],
     pub mailbox: Mailbox,
     pub token_part1: String,
-    /// `None` where the digest is wrong.
-    pub joining: Option<Joining>,
+    /// As it was sent.
+    pub digest: String,
     /// The signature that counted.
     pub signature: Judged,
     /// Every signature, also that one.
     pub signatures: Vec<Judged>,
     pub dmarc: dmarc::Outcome,
     pub spf: Option<spf::Outcome>,
+}
+
+impl Facts {
+    /// How the right digest was made, or `None` where it is wrong.
+    pub fn answers(&self, answer: &Answer) -> Option<Joining> {
+        answer.matches(&self.digest)
+    }
 }
 
 impl<'a> Reply<'a> {
@@ -161,8 +166,7 @@ impl<'a> Reply<'a> {
     pub fn judge(&self, expected: &Expected<'_>, policy: &Policy, now: Timestamp, answers: &Answers) -> Step<Verdict> {
         match self.facts(expected, policy, now, answers) {
             Ok(Step::Ask(names)) => Step::Ask(names),
-            Ok(Step::Done(facts)) if facts.joining.is_some() => Step::Done(Verdict::Proven(Box::new(facts))),
-            Ok(Step::Done(facts)) => Step::Done(Verdict::Wrong(Box::new(facts))),
+            Ok(Step::Done(facts)) => Step::Done(Verdict::Authentic(Box::new(facts))),
             Err(reason) if reason.is_temporary() => Step::Done(Verdict::Later(reason)),
             Err(reason) => Step::Done(Verdict::Ignored(reason)),
         }
@@ -223,7 +227,7 @@ impl<'a> Reply<'a> {
             hash: self.hash,
             mailbox: self.author.clone(),
             token_part1,
-            joining: expected.answer.matches(&digest),
+            digest,
             signature,
             signatures,
             dmarc,

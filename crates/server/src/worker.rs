@@ -14,6 +14,11 @@ pub async fn work(authorities: Vec<Authority>, every: Duration) {
             Ok(_) => {}
             Err(failure) => tracing::warn!(%failure, "due work could not be claimed"),
         }
+        for authority in &authorities {
+            if let Err(failure) = authority.send_codes(BATCH).await {
+                tracing::warn!(%failure, "codes that are due could not be sent");
+            }
+        }
         tokio::time::sleep(every).await;
     }
 }

@@ -83,6 +83,7 @@ fn request(name: &str) -> ValidationRequest {
         token: TOKEN.to_owned(),
         key_authorization: key_authorization(),
         response: None,
+        code: None,
     }
 }
 

@@ -183,6 +183,7 @@ impl World {
             token: Self::TOKEN.to_owned(),
             key_authorization: Self::key_authorization(),
             response: None,
+            code: None,
         }
     }
 }

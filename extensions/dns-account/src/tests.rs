@@ -75,6 +75,7 @@ fn request(account: u64) -> ValidationRequest {
         token: token.to_owned(),
         key_authorization: KeyAuthorization::new(token, &Thumbprint::from([7; 32])),
         response: None,
+        code: None,
     }
 }
 

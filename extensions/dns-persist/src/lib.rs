@@ -53,7 +53,7 @@ impl ValidationMethod for DnsPersist {
         false
     }
 
-    fn members(&self, _name: &Name) -> Map<String, Value> {
+    fn members(&self, _name: &Name, _token: &str) -> Map<String, Value> {
         let issuers = self.issuers.iter().cloned().map(Value::String).collect();
         [("issuer-domain-names".to_owned(), Value::Array(issuers))]
             .into_iter()

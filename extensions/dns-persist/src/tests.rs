@@ -223,7 +223,7 @@ fn a_challenge_has_issuers_and_no_token() {
         let registry = registered(issuers);
         let method = registry.methods_for(&name).next().unwrap();
         assert!(!method.has_token() && !method.reusable());
-        let members = method.members(&name);
+        let members = method.members(&name, "");
         assert_eq!(members.keys().collect::<Vec<_>>(), ["issuer-domain-names"]);
         assert_eq!(members["issuer-domain-names"].as_array().unwrap().len(), offered);
         assert_eq!(members["issuer-domain-names"][0], "ca0.example");
@@ -247,6 +247,7 @@ async fn t13_the_record_is_looked_for_at_its_name_to_the_letter() {
                 token: String::new(),
                 key_authorization: acme::KeyAuthorization::new("", &Thumbprint::from([7; 32])),
                 response: None,
+                code: None,
             })
             .await;
         assert_eq!(report.verdict.is_ok(), proved, "{account} {name}");

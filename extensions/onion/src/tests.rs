@@ -116,7 +116,7 @@ fn a_challenge_shows_its_token_s_octets_as_a_nonce() {
     let (member, nonce) = method.instead_of_token(&base64url::encode(NONCE)).unwrap();
     assert_eq!((member, nonce), ("nonce", json!("+/v7+/v7+/v7+/v7+/v7+w==")));
     assert_eq!(
-        method.members(&admit(&address(&SERVICES[0]).to_string()).unwrap()),
+        method.members(&admit(&address(&SERVICES[0]).to_string()).unwrap(), ""),
         Map::new()
     );
 }
@@ -188,6 +188,7 @@ async fn only_the_service_s_own_request_with_both_nonces_proves_it() {
                     token: base64url::encode(NONCE),
                     key_authorization: acme::KeyAuthorization::new("", &jose::Thumbprint::from([7; 32])),
                     response: Some(base64url::encode(&der).into()),
+                    code: None,
                 })
                 .await;
             assert_eq!(report.verdict.map_err(|problem| problem.kind).err(), kind);

@@ -86,6 +86,29 @@ pub enum Observation {
         /// The values that stood where a proof stands.
         found: Vec<String>,
     },
+    /// The proof of receiving: what was sent there alone came back.
+    Received {
+        /// Where it was sent to.
+        at: String,
+        sent: Timestamp,
+        /// Who took it, and what was said.
+        by: String,
+        returned: Timestamp,
+        /// How the answer was made of it.
+        answer: String,
+    },
+    /// The proof of sending: a mail, and who vouches for it.
+    Sent {
+        from: String,
+        /// Of the message, hex.
+        sha256: String,
+        /// Every DKIM signature, the one that counted first.
+        dkim: Vec<String>,
+        dmarc: String,
+        spf: String,
+        /// The host that delivered it, and by which version of TLS.
+        delivered_by: String,
+    },
     /// What another perspective reported of the same look, or why it counts as none.
     Perspective {
         name: String,

@@ -30,7 +30,9 @@ impl Authority {
             return (token, Map::new());
         };
         let name = self.registry.admit(&as_ordered(authorization)).ok();
-        let mut members = name.map(|name| method.members(&name)).unwrap_or_default();
+        let mut members = name
+            .map(|name| method.members(&name, &challenge.token))
+            .unwrap_or_default();
         match token.as_deref().and_then(|token| method.instead_of_token(token)) {
             Some((member, value)) => {
                 members.insert(member.to_owned(), value);

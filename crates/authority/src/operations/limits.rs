@@ -11,7 +11,7 @@ use super::{Authority, later};
 use crate::{
     Failure, Refusal,
     model::{Account, Authorization},
-    ports::{Spend, Spent, StoreError},
+    ports::{CodeLimit, Spend, Spent, StoreError},
 };
 
 /// So many in so long, the first so many at once.
@@ -186,6 +186,16 @@ impl Authority {
     pub(super) async fn limit_failures(&self, account: &Account, name: &str) -> Result<(), Failure> {
         let draws = self.failures(account.id.0, name);
         self.probe(draws).await
+    }
+
+    /// Counts a code that goes out.
+    pub(super) async fn limit_codes(&self, limits: Vec<CodeLimit>) -> Result<(), Failure> {
+        let draws = limits.into_iter().map(|CodeLimit { limit, key, what }| Draw {
+            limit,
+            key: format!("code/{key}"),
+            what,
+        });
+        self.spend(draws.collect()).await
     }
 
     /// Counts a failed validation. It is over: nothing is refused any more.

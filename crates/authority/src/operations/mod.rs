@@ -5,6 +5,7 @@ mod authorization;
 mod authorizing;
 mod back_end;
 mod blocked;
+mod codes;
 mod crl;
 mod csr;
 mod external_account;
@@ -32,6 +33,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use futures_channel::oneshot;
 use jiff::Timestamp;
 
+pub use codes::{AwaitedCode, CodeReturn};
 pub use crl::PublishedCrl;
 pub use external_account::{ExternalAccounts, ExternalKey};
 pub use limits::{Limit, Limits, RegisteredDomain, Uncounted};

@@ -41,7 +41,16 @@ impl Authority {
                 Some(wider) => self.offer_wider(account, wider, profile, id),
                 None => self.offer(account, &name, profile, id),
             };
-            if self.store.commit(Change::CreateAuthorization(offered.clone())).await? == Committed::Done {
+            let codes = self.codes_for(std::slice::from_ref(&offered));
+            let sends = !codes.is_empty();
+            if sends {
+                self.count_codes(std::slice::from_ref(&offered)).await?;
+            }
+            let change = Change::CreateAuthorization(offered.clone()).and(codes);
+            if self.store.commit(change).await? == Committed::Done {
+                if sends {
+                    self.send_codes_soon();
+                }
                 return Ok(Arc::new(offered));
             }
         }

@@ -24,6 +24,7 @@ impl Authority {
         let (names, elsewhere) = admit(&request, &self.registry, &self.policy)?;
         let mut account = Arc::clone(account);
         let mut is_counted = false;
+        let mut codes_counted = false;
         loop {
             self.require_agreement(&account)?;
             let id = OrderId(self.store.reserve(IdKind::Order, 1).await?.start);
@@ -59,6 +60,13 @@ impl Authority {
                 version: 0,
             };
             let mut records = taken.records;
+            let codes = self.codes_for(&offered);
+            let sends = !codes.is_empty();
+            if sends && !codes_counted {
+                self.count_codes(&offered).await?;
+                codes_counted = true;
+            }
+            records.extend(codes);
             if let Some(first) = taken.csr {
                 let (csr, named) = self.admit_csr(&first.der, &order.identifiers).await?;
                 if first.binding {
@@ -74,6 +82,9 @@ impl Authority {
                 authorizations: offered,
             };
             if self.store.commit(change.and(records)).await? == Committed::Done {
+                if sends {
+                    self.send_codes_soon();
+                }
                 return Ok(OrderFacts {
                     order: Arc::new(order),
                     authorizations,

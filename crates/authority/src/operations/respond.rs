@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 
 use super::{
     Authority, later,
-    validate::{conclude, processing},
+    validate::{Begun, conclude, processing},
 };
 use crate::{
     Failure, Refusal,
-    model::{Account, Authorization, AuthorizationState, ChallengeId, Response},
+    model::{Account, Authorization, AuthorizationState, ChallengeId, RecordChange, Response},
 };
 
 impl Authority {
@@ -61,7 +61,18 @@ impl Authority {
                     ..response
                 },
             };
-            let validation = self.validation(&authorization, &response)?;
+            let validation = match self.begin(&authorization, &response).await? {
+                Begun::Look(validation) => validation,
+                Begun::Wait { until, row } => {
+                    let state = processing(&response, until, self.runtime.now());
+                    // Conditional on the code's row too: one that comes in at this moment is not overlooked.
+                    let records = vec![RecordChange::Update(row)];
+                    match self.change_authorization_and(&authorization, state, records).await? {
+                        Some(waiting) => return Ok(waiting),
+                        None => continue,
+                    }
+                }
+            };
             let wait = self.runtime.sleep(self.policy.validation_wait);
             let committed = match select(validation, wait).await {
                 Either::Left((report, _)) => {

@@ -9,7 +9,10 @@ use jiff::Timestamp;
 use super::{Authority, Policy, later};
 use crate::{
     Failure,
-    model::{AccountId, Authorization, AuthorizationId, AuthorizationState, Evidence, Observation, Response},
+    model::{
+        AccountId, Authorization, AuthorizationId, AuthorizationState, Evidence, Observation, Record, RecordChange,
+        Response,
+    },
     ports::{BoxFuture, Change, Committed, Report, Subject, ValidationRequest},
 };
 
@@ -61,8 +64,20 @@ impl Authority {
             return Ok(());
         };
         let response = response.clone();
-        let report = self.validation(&authorization, &response)?.await;
-        self.conclude_with(&authorization, &response, report).await
+        match self.begin(&authorization, &response).await? {
+            Begun::Look(validation) => {
+                let report = validation.await;
+                self.conclude_with(&authorization, &response, report).await
+            }
+            Begun::Wait { until, .. } => {
+                let mut state = authorization.state.clone();
+                if let AuthorizationState::Processing { due, lease, .. } = &mut state {
+                    (*due, *lease) = (until, self.runtime.now());
+                }
+                // If the code came in meanwhile this conflicts, and whoever brought it has made the attempt due.
+                self.change_authorization(&authorization, state).await.map(drop)
+            }
+        }
     }
 
     /// Lets a validation that took longer than the response could wait run on.
@@ -119,12 +134,8 @@ impl Authority {
         }));
     }
 
-    /// One look at the network, as the challenge's method does it.
-    pub(super) fn validation(
-        &self,
-        authorization: &Authorization,
-        response: &Response,
-    ) -> Result<BoxFuture<'static, Report>, Failure> {
+    /// One look at the network, as the challenge's method does it, or that there is nothing to look at yet.
+    pub(super) async fn begin(&self, authorization: &Authorization, response: &Response) -> Result<Begun, Failure> {
         let defect = |what: &str| Failure::Unavailable(format!("authorization {}: {what}", authorization.id));
         let challenge = authorization
             .challenges
@@ -138,14 +149,29 @@ impl Authority {
             .registry
             .admit(&as_ordered(authorization))
             .map_err(|problem| defect(&problem.detail))?;
+        let code = match method.code() {
+            Some(_) => self.code_of(&challenge.token).await?,
+            None => None,
+        };
+        let code = match code {
+            Some((row, code)) if response.payload.is_none() && code.is_awaited(self.runtime.now()) => {
+                return Ok(Begun::Wait { until: code.until, row });
+            }
+            other => other.map(|(_, code)| code),
+        };
         let validation = method.validate(ValidationRequest {
             account: authorization.account,
             name,
             token: challenge.token.clone(),
             key_authorization: KeyAuthorization::new(&challenge.token, &response.thumbprint),
             response: response.payload.clone(),
+            code,
         });
-        Ok(self.in_line(authorization.account, method.name(), validation))
+        Ok(Begun::Look(self.in_line(
+            authorization.account,
+            method.name(),
+            validation,
+        )))
     }
 
     /// Begins a validation when the account has a place for it: one whose targets never answer waits for its own, and
@@ -173,6 +199,16 @@ impl Authority {
         authorization: &Authorization,
         state: AuthorizationState,
     ) -> Result<Option<Arc<Authorization>>, Failure> {
+        self.change_authorization_and(authorization, state, Vec::new()).await
+    }
+
+    /// The same together with records.
+    pub(super) async fn change_authorization_and(
+        &self,
+        authorization: &Authorization,
+        state: AuthorizationState,
+        records: Vec<RecordChange>,
+    ) -> Result<Option<Arc<Authorization>>, Failure> {
         let expires = match state {
             AuthorizationState::Valid { .. } => later(self.now(), self.policy.authorization_lifetime),
             _ => authorization.expires,
@@ -182,7 +218,8 @@ impl Authority {
             expires,
             ..authorization.clone()
         };
-        if self.store.commit(Change::UpdateAuthorization(changed.clone())).await? == Committed::Conflict {
+        let change = Change::UpdateAuthorization(changed.clone()).and(records);
+        if self.store.commit(change).await? == Committed::Conflict {
             return Ok(None);
         }
         self.changes.changed(Subject::Authorization(changed.id));
@@ -221,6 +258,16 @@ fn not_begun(method: &str, started: Timestamp, finished: Timestamp) -> Report {
 /// Hundreds of names a second where targets answer, and ten where each takes all the time it may.
 pub(super) const VALIDATIONS_AT_ONCE: usize = 100;
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// A validation that is about to be made, or has to wait for a code to come back.
+pub(super) enum Begun {
+    Look(BoxFuture<'static, Report>),
+    Wait {
+        until: Timestamp,
+        /// The code's, as it was when it had not come back.
+        row: Record,
+    },
+}
 
 /// Why an attempt is made.
 #[derive(Clone, Copy, PartialEq, Eq)]

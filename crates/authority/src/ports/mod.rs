@@ -1,6 +1,7 @@
 //! What the authority needs of the world, as traits.
 
 mod back_end;
+mod code;
 mod issuance;
 mod limit;
 mod operator;
@@ -12,6 +13,7 @@ mod store;
 mod validation;
 
 pub use back_end::{Answer, BackEnd, BackEndFailure, BackEndRequest, Notes, Returned};
+pub use code::{CodeLimit, CodeTransport, Dispatch};
 pub use issuance::{
     Issuance, IssuanceFailure, IssuanceRequest, Planned, PreIssuance, PreIssuanceCheck, Proven, Validity,
 };

@@ -1,12 +1,14 @@
 //! The moment "validation method": one way of proving control (RFC 8555 §8).
 
+use std::sync::Arc;
+
 use acme::{KeyAuthorization, Problem};
 use serde_json::{Map, Value};
 
-use super::BoxFuture;
+use super::{BoxFuture, CodeTransport};
 use crate::{
     identifier::Name,
-    model::{AccountId, Evidence},
+    model::{AccountId, Evidence, SentCode},
 };
 
 /// A way of proving control, registered at start. The base's own three and those of extensions are alike.
@@ -33,8 +35,14 @@ pub trait ValidationMethod: Send + Sync {
     }
 
     /// Members of the challenge object beside those of RFC 8555 §8.
-    fn members(&self, name: &Name) -> Map<String, Value> {
-        self.wraps().map_or_else(Map::new, |method| method.members(name))
+    fn members(&self, name: &Name, token: &str) -> Map<String, Value> {
+        self.wraps().map_or_else(Map::new, |method| method.members(name, token))
+    }
+
+    /// How its codes get out, if it proves that what is sent there can be read and answered there. Until one has come
+    /// back there is nothing to look at: the challenge is `processing` and waits.
+    fn code(&self) -> Option<Arc<dyn CodeTransport>> {
+        self.wraps()?.code()
     }
 
     /// The member in which the challenge object shows its random text, where that is not `token`.
@@ -74,6 +82,9 @@ pub struct ValidationRequest {
     pub key_authorization: KeyAuthorization,
     /// What the method kept of the response.
     pub response: Option<Value>,
+    /// Of a method that sends codes: the challenge's own, which has come back or never will; `None` where it is
+    /// forgotten.
+    pub code: Option<SentCode>,
 }
 
 /// What one attempt found.

@@ -5,6 +5,7 @@ mod ahead;
 mod authorizations;
 mod back_end;
 mod challenges;
+mod codes;
 mod compromise;
 mod csr_first;
 mod dates;

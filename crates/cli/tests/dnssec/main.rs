@@ -147,6 +147,7 @@ fn request(domain: &str) -> ValidationRequest {
         token: TOKEN.to_owned(),
         key_authorization: KeyAuthorization::new(TOKEN, &Thumbprint::from([7; 32])),
         response: None,
+        code: None,
     }
 }
 

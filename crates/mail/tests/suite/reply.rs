@@ -47,12 +47,11 @@ impl World {
 
     fn verdict(&self, octets: &str) -> Result<Verdict, String> {
         let reply = Reply::read(octets.as_bytes(), &self.envelope).map_err(|reason| reason.to_string())?;
-        let (to, from, answer) = (mailbox(TO), mailbox(FROM), answer());
+        let (to, from) = (mailbox(TO), mailbox(FROM));
         let expected = Expected {
             mailbox: &to,
             recipient: &from,
             token_part1: TOKEN,
-            answer: &answer,
         };
         let zone: Vec<(&str, &str)> = self.zone.iter().map(|(name, text)| (*name, text.as_str())).collect();
         Ok(settled(&zone, |answers| {
@@ -62,7 +61,7 @@ impl World {
 
     fn proven(&self, octets: &str) -> Facts {
         match self.verdict(octets) {
-            Ok(Verdict::Proven(facts)) => *facts,
+            Ok(Verdict::Authentic(facts)) => *facts,
             other => panic!("{other:?}"),
         }
     }
@@ -141,7 +140,8 @@ fn a_composed_reply_has_the_fields_of_the_document() {
 #[test]
 fn a_reply_as_it_should_be_proves_the_mailbox() {
     let facts = World::new().proven(&signed(&composed(), &all_names()));
-    assert_eq!((facts.joining, facts.mailbox), (Some(Joining::Text), mailbox(TO)));
+    assert_eq!(facts.answers(&answer()), Some(Joining::Text));
+    assert_eq!(facts.mailbox, mailbox(TO));
     assert_eq!(facts.dmarc.verdict, dmarc::Verdict::Pass);
     assert_eq!(facts.signature.domain.unwrap().as_str(), "alpha.test");
     assert!(facts.signature.covers_lists && facts.signatures.len() == 1);
@@ -188,10 +188,11 @@ fn a_person_who_pastes_into_a_mail_program_proves_it_too() {
 #[test]
 fn a_wrong_digest_is_the_only_mistake_that_ends_a_challenge() {
     let text = composed().replace(answer().digest(), &"A".repeat(43));
-    let Ok(Verdict::Wrong(facts)) = World::new().verdict(&signed(&text, &all_names())) else {
+    let Ok(Verdict::Authentic(facts)) = World::new().verdict(&signed(&text, &all_names())) else {
         panic!()
     };
-    assert_eq!((facts.joining, facts.token_part1.as_str()), (None, TOKEN));
+    assert_eq!(facts.answers(&answer()), None);
+    assert_eq!(facts.token_part1, TOKEN);
     // Unsigned, anybody could end it.
     World::new().ignored(&text);
 }
@@ -304,7 +305,7 @@ fn coverage_has_levels_and_a_refusal_names_what_is_missing() {
         let mut world = World::new();
         world.policy.signature.coverage = coverage;
         match world.verdict(&signed(&text, names)) {
-            Ok(Verdict::Proven(_)) => String::new(),
+            Ok(Verdict::Authentic(_)) => String::new(),
             _ => world.ignored(&signed(&text, names)),
         }
     };
@@ -351,7 +352,7 @@ fn a_list_could_have_taken_its_fields_away_unless_the_hop_is_the_domains_own() {
     let (present, strict) = (Coverage::Present, Coverage::Strict);
     assert!(matches!(
         with(Some(SpfResult::Pass), "alpha.test", present, true),
-        Verdict::Proven(_)
+        Verdict::Authentic(_)
     ));
     for verdict in [
         with(Some(SpfResult::Pass), "lists.test", present, true),
@@ -367,8 +368,11 @@ fn a_list_could_have_taken_its_fields_away_unless_the_hop_is_the_domains_own() {
         with(Some(SpfResult::TempError), "alpha.test", present, true),
         Verdict::Later(_)
     ));
-    assert!(matches!(with(None, "alpha.test", present, false), Verdict::Proven(_)));
-    assert!(matches!(with(None, "alpha.test", strict, true), Verdict::Proven(_)));
+    assert!(matches!(
+        with(None, "alpha.test", present, false),
+        Verdict::Authentic(_)
+    ));
+    assert!(matches!(with(None, "alpha.test", strict, true), Verdict::Authentic(_)));
     let mut world = World::new();
     world.envelope.spf = None;
     world.proven(&signed(&composed(), &all_names()));

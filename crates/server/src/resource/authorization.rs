@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use authority::{
-    model::{Account, Authorization, AuthorizationId, AuthorizationState},
+    model::{Account, Authorization, AuthorizationId, AuthorizationState, Observation},
     ports::Subject,
 };
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::challenge;
 use crate::{Front, gate::Signed, problem::Rejection, reply::Reply};
@@ -45,6 +46,21 @@ pub fn is_running(front: &Front, authorization: &Authorization) -> bool {
     matches!(authorization.state, AuthorizationState::Processing { lease, .. } if lease > front.authority.now())
 }
 
+/// What an extension gave it, and the proofs of a code that came back: how sure anybody can be of a mailbox.
+fn members(authorization: &Authorization) -> Map<String, Value> {
+    let mut members = authorization.members.clone();
+    let observed = authorization
+        .evidence()
+        .iter()
+        .flat_map(|evidence| &evidence.observations);
+    let proofs = observed.filter(|seen| matches!(seen, Observation::Received { .. } | Observation::Sent { .. }));
+    let proofs: Vec<Value> = proofs.filter_map(|proof| serde_json::to_value(proof).ok()).collect();
+    if !proofs.is_empty() {
+        members.insert("evidence".to_owned(), proofs.into());
+    }
+    members
+}
+
 pub fn show(front: &Front, authorization: &Authorization, status: StatusCode) -> Reply {
     let now = front.authority.now();
     let challenges = authorization.shown_challenges();
@@ -56,7 +72,7 @@ pub fn show(front: &Front, authorization: &Authorization, status: StatusCode) ->
             .filter_map(|index| challenge::object(front, authorization, index))
             .collect(),
         wildcard: authorization.wildcard,
-        members: authorization.members.clone(),
+        members: members(authorization),
     };
     let busy = matches!(authorization.state, AuthorizationState::Processing { .. });
     Reply::json(status, &object).retry_after(busy.then_some(1))

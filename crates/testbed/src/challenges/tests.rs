@@ -73,6 +73,7 @@ impl World {
             token: TOKEN.to_owned(),
             key_authorization: proof(),
             response: None,
+            code: None,
         };
         let method = self.methods.iter().find(|known| known.name() == method).unwrap();
         method.validate(request).await

@@ -164,6 +164,7 @@ impl Desk {
                     key_authorization: acme::KeyAuthorization::new(&token, &read_thumbprint(&thumbprint)?),
                     token,
                     response,
+                    code: None,
                 };
                 let report = found.validate(request).await;
                 let transient = report.transient;

@@ -52,7 +52,7 @@ impl ValidationMethod for Capability {
         self.ground.serves(profile)
     }
 
-    fn members(&self, name: &Name) -> Map<String, Value> {
+    fn members(&self, name: &Name, _token: &str) -> Map<String, Value> {
         self.ground.members(&self.places(name))
     }
 

@@ -26,7 +26,7 @@ impl ValidationMethod for MailGreeting {
         self.0.serves(profile)
     }
 
-    fn members(&self, name: &Name) -> Map<String, Value> {
+    fn members(&self, name: &Name, _token: &str) -> Map<String, Value> {
         self.0.members(&self.0.places(name))
     }
 

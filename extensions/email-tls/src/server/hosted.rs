@@ -40,7 +40,7 @@ impl ValidationMethod for MailSrv {
         self.0.serves(profile)
     }
 
-    fn members(&self, name: &Name) -> Map<String, Value> {
+    fn members(&self, name: &Name, _token: &str) -> Map<String, Value> {
         self.0.members(&places(&self.0, name))
     }
 

@@ -370,7 +370,7 @@ fn a_method_says_of_itself_what_it_said_before() {
     assert!(outer.offered_for(&name) && !outer.offered_for(&World::name("example.com")));
     assert!(outer.serves(&name, "served") && !outer.serves(&name, "other"));
     assert_eq!(outer.has_token(), inner.has_token());
-    assert_eq!(outer.members(&name), inner.members(&name));
+    assert_eq!(outer.members(&name, ""), inner.members(&name, ""));
     assert_eq!(outer.instead_of_token("t"), inner.instead_of_token("t"));
     assert_eq!(outer.take_response(&Map::new()), inner.take_response(&Map::new()));
     assert_eq!(outer.reusable(), inner.reusable());

@@ -65,9 +65,9 @@ fn a_challenge_shows_where_it_would_look() {
     let method = registry.method("mail-greeting-01").unwrap();
     let name = registry.admit(&Identifier::new("srv", "_imaps.alpha.test")).unwrap();
     let expected = json!([{"service": "imaps", "port": 993}, {"service": "imaps", "port": 1993}]);
-    assert_eq!(method.members(&name)["services"], expected);
+    assert_eq!(method.members(&name, "")["services"], expected);
     let name = registry.admit(&Identifier::new("dns", HOST)).unwrap();
-    assert_eq!(method.members(&name)["services"].as_array().unwrap().len(), 8);
+    assert_eq!(method.members(&name, "")["services"].as_array().unwrap().len(), 8);
 }
 
 // ETLS-3-3, ETLS-P-1

@@ -194,6 +194,7 @@ impl World {
             token: TOKEN.to_owned(),
             key_authorization: key_authorization(),
             response,
+            code: None,
         };
         method.validate(request).await
     }
