@@ -8,6 +8,7 @@ use std::{
 use clap::Args;
 use client::{KeyType, Request, SolverSettings, Trust, Wanted};
 use config::Config;
+use mail::dkim::{Algorithm, SigningKey};
 use server::Listener;
 use testbed::dns::{Dns, Running};
 use tokio::sync::watch;
@@ -39,6 +40,20 @@ pub struct Dev {
     /// Where a mail service of this machine is dialled in place of its own port, for example `imaps:993=1993`.
     #[arg(long = "mail-port", value_name = "SERVICE:PORT=PORT", value_parser = mail_port)]
     mail_ports: Vec<(String, u16)>,
+    /// Prove mailboxes by mail, too: the mail server that takes what is to be sent, for example `127.0.0.1:25`.
+    #[arg(long, value_name = "ADDR:PORT")]
+    mail_relay: Option<SocketAddr>,
+    /// Where replies to that mail are taken.
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        default_value = "127.0.0.1:2525",
+        requires = "mail_relay"
+    )]
+    mail_listen: SocketAddr,
+    /// The domain that the mail comes from; its signing key's record is printed.
+    #[arg(long, value_name = "DOMAIN", default_value = "ca.test", requires = "mail_relay")]
+    mail_domain: String,
     /// Ask this resolver instead of the built-in DNS, which answers every name with 127.0.0.1.
     #[arg(long, value_name = "ADDR:PORT")]
     dns: Option<SocketAddr>,
@@ -78,6 +93,7 @@ impl Dev {
         let address = api.address().map_err(|error| error.to_string())?;
         config.server.listen = address;
         config.server.external_url = format!("https://{address}");
+        let dkim = self.dkim_record()?;
         let node = Node::compose(&config, &self.dir, api, &Seamless).await?;
         config.admin.listen = node.admin_address()?;
         let directory = format!("https://{address}/directory");
@@ -90,6 +106,9 @@ impl Dev {
         println!("ready {directory}");
         println!("admin http://{}", config.admin.listen);
         println!("dns {resolver}");
+        if let Some(record) = dkim {
+            println!("dkim {record}");
+        }
         if let Some(control) = dns.as_ref().and_then(|dns| dns.control_addr) {
             println!("challtestsrv http://{control}");
         }
@@ -151,13 +170,54 @@ impl Dev {
             ..config.profile[&config.acme.default_profile].clone()
         };
         config.profile.insert(SMIME.to_owned(), smime);
-        let on = [("enabled".to_owned(), toml::Value::Boolean(true))];
-        config
-            .extensions
-            .insert("email-reply".to_owned(), on.into_iter().collect());
+        config.extensions.insert("email-reply".to_owned(), self.smime());
         config.extensions.insert("email-tls".to_owned(), self.mail());
         config.validation.allow_networks = LOOPBACK.iter().filter_map(|network| network.parse().ok()).collect();
         config
+    }
+
+    fn smime(&self) -> toml::Table {
+        let mut settings = vec![("enabled", toml::Value::Boolean(true))];
+        if let Some(relay) = self.mail_relay {
+            let keys = [(SELECTOR.to_owned(), DKIM_KEY.into())];
+            settings.extend([
+                ("domain", self.mail_domain.as_str().into()),
+                ("listen", self.mail_listen.to_string().into()),
+                ("relay", relay.to_string().into()),
+                ("relay_tls", "never".into()),
+                ("dkim", toml::Value::Table(keys.into_iter().collect())),
+            ]);
+        }
+        settings
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect()
+    }
+
+    /// The key that signs challenge mails, made when there is none; the record that belongs to it.
+    fn dkim_record(&self) -> Result<Option<String>, String> {
+        if self.mail_relay.is_none() {
+            return Ok(None);
+        }
+        let file = self.dir.join(DKIM_KEY);
+        let key = match file.exists() {
+            true => {
+                let (_, der) = pem_rfc7468::decode_vec(files::read(&file)?.as_bytes())
+                    .map_err(|error| format!("{}: {error}", file.display()))?;
+                SigningKey::from_pkcs8_der(&der).map_err(|error| format!("{}: {error}", file.display()))?
+            }
+            false => {
+                let key = SigningKey::generate(Algorithm::RsaSha256).map_err(|error| error.to_string())?;
+                let pem = pem_rfc7468::encode_string("PRIVATE KEY", Default::default(), &key.to_pkcs8_der());
+                files::write_secret(&file, &pem.map_err(|error| error.to_string())?)?;
+                key
+            }
+        };
+        Ok(Some(format!(
+            "{SELECTOR}._domainkey.{} TXT {}",
+            self.mail_domain,
+            key.record()
+        )))
     }
 
     fn mail(&self) -> toml::Table {
@@ -220,6 +280,9 @@ const CAA_IDENTITY: &str = "dev.vidimus.test";
 
 /// The profile of orders that name mail services.
 const MAIL: &str = "mail";
+/// In the folder.
+const DKIM_KEY: &str = "dkim.pem";
+const SELECTOR: &str = "dev";
 /// The profile of orders that name mailboxes.
 const SMIME: &str = "smime";
 

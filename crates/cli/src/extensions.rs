@@ -1,6 +1,8 @@
 //! Every extension, one entry each.
 
-use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
+mod mail;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use authority::{Registry, ports::AccountUrl};
 use caa::CaaCheck;
@@ -65,17 +67,13 @@ pub const EXTENSIONS: &[Extension] = &[
     Extension {
         name: "email-reply",
         on: |_| false,
-        register: |added, context| {
-            context.without_settings()?;
-            email_reply::register(&mut added.registry, &context.network);
-            Ok(())
-        },
+        register: mail::email_reply,
     },
     // Never on by itself: SRV-IDs are for private authorities and those of a sector.
     Extension {
         name: "email-tls",
         on: |_| false,
-        register: email_tls,
+        register: mail::email_tls,
     },
     Extension {
         name: "ip",
@@ -142,6 +140,8 @@ pub struct Added {
     pub open: Vec<Arc<dyn OpenResource>>,
     /// What stands outside of every directory, for people.
     pub pages: Vec<Page>,
+    /// What runs as long as the directory is served.
+    pub services: Vec<email_reply::server::Service>,
 }
 
 /// What an extension may build on.
@@ -161,6 +161,10 @@ pub struct Context<'a> {
     pub account_url: AccountUrl,
     /// How long an order, and with it a challenge, may wait.
     pub order_lifetime: Duration,
+    /// What the files that settings name are relative to.
+    pub folder: &'a Path,
+    /// Resolvers of the configuration; with none the system's are asked.
+    pub resolvers: &'a [SocketAddr],
 }
 
 impl Context<'_> {
@@ -211,56 +215,6 @@ fn ari(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
 
 const SOONEST: Duration = Duration::from_secs(60);
 const LATEST: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn email_tls(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
-    let settings: config::EmailTls = context.settings()?;
-    if !context.only_looks && !context.profiles.contains_key(&settings.profile) {
-        return Err(format!(
-            "profile: there is no profile {:?}; make one, [profile.{}], for certificates of mail services",
-            settings.profile, settings.profile
-        ));
-    }
-    let ports = email_tls::server::Ports::new(&settings.ports, settings.relay, &settings.dial)?;
-    let greets_as = match settings.greets_as {
-        None => mail_name(context.external_url),
-        Some(name) if is_mail_name(&name) => name,
-        Some(name) => {
-            return Err(format!(
-                "greets_as: {name:?} is no host name and no address in brackets (RFC 5321 §4.1.1.1)"
-            ));
-        }
-    };
-    let settings = email_tls::server::Settings {
-        profile: settings.profile,
-        ports,
-        drafted: settings.drafted,
-        srv_by_domain: settings.srv_by_domain,
-        domain_by_service: settings.domain_by_service,
-        domain_by_srv: settings.domain_by_srv,
-        greets_as,
-    };
-    email_tls::server::register(&mut added.registry, context.network.clone(), settings);
-    Ok(())
-}
-
-/// The host of a URL, as a mail server wants to hear it.
-fn mail_name(url: &str) -> String {
-    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = authority.split('/').next().unwrap_or_default();
-    if let Some(end) = authority.find(']') {
-        return format!("[IPv6:{}]", authority[..end].trim_start_matches('['));
-    }
-    let host = authority.split(':').next().unwrap_or_default();
-    match host.parse::<std::net::Ipv4Addr>() {
-        Ok(address) => format!("[{address}]"),
-        Err(_) => host.to_owned(),
-    }
-}
-
-fn is_mail_name(name: &str) -> bool {
-    let octet = |octet: u8| octet.is_ascii_alphanumeric() || b"-.:[]".contains(&octet);
-    !name.is_empty() && name.len() <= 255 && name.bytes().all(octet)
-}
 
 fn profiles(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
     context.without_settings()?;

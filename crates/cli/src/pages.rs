@@ -1,6 +1,12 @@
 //! Pages of the documentation that are made from the code.
 
-use std::{collections::BTreeMap, fmt::Write, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use authority::identifier::{Dns, Page};
 use clap::Args;
@@ -53,6 +59,8 @@ fn identifiers() -> Result<String, String> {
         only_looks: false,
         account_url: Arc::new(|_| String::new()),
         order_lifetime: std::time::Duration::ZERO,
+        folder: Path::new("."),
+        resolvers: &[],
     };
     for extension in EXTENSIONS {
         (extension.register)(&mut added, &context)?;

@@ -1,6 +1,6 @@
 //! The settings of extensions, one table each. Every table also has `enabled`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,111 @@ impl Default for EmailTls {
             domain_by_srv: false,
             greets_as: None,
             dial: BTreeMap::new(),
+        }
+    }
+}
+
+/// `[extensions.email-reply]`: S/MIME certificates (RFC 8823); off unless `enabled = true`. Without `domain`, mailboxes are proved by control of their domain alone; with it, also by mail.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EmailReply {
+    /// The domain that challenge mails come from and replies go to: its MX is this authority, or passes its mail on to `listen`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// What stands before `+` in the addresses that challenge mails come from.
+    pub local_part: String,
+    /// How the authority calls itself in challenge mails.
+    pub name: String,
+    /// How it introduces itself to mail servers; without it by the host of `external_url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Keys that sign challenge mails, selector to PEM file (PKCS#8, RSA or Ed25519); one of each kind is best. Their records stand at `SELECTOR._domainkey.DOMAIN`.
+    pub dkim: BTreeMap<String, PathBuf>,
+    /// Where replies are taken.
+    pub listen: SocketAddr,
+    /// `smtp` or, behind a mail server of one's own, `lmtp`.
+    pub protocol: MailProtocol,
+    /// Certificate chain and key (PEM) with which the listener offers STARTTLS; both or none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_certificate: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// Whether mail comes to `listen` straight from its senders' hosts, so that SPF says something about them. Where it does not, replies count only if their signature also covers the absence of List-* fields, or `coverage` is `strict`.
+    pub direct: bool,
+    /// The mail server that takes challenge mails, as `HOST:PORT`; without it they are delivered to each domain's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay: Option<String>,
+    /// Whether it must speak TLS: `required`, `if-offered` or `never`.
+    pub relay_tls: RelayTls,
+    /// A name there, and a file with its password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay_user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay_password_file: Option<PathBuf>,
+    /// Which fields of a reply its DKIM signature must cover: `strict` (all of RFC 8823 §3.2), `present` (those of them that it has) or `essential`.
+    pub coverage: Coverage,
+    /// The shortest RSA key that may sign a reply.
+    pub least_rsa_bits: usize,
+    /// How long a reply is waited for; 24 hours at most (S/MIME Baseline Requirements §3.2.2.2).
+    pub window: Span,
+    /// The profiles in which mailboxes are proved by mail; with none, all. Orders of other profiles send no mail.
+    pub profiles: Vec<String>,
+    /// Challenge mails in an hour, to one mailbox, to the mailboxes of one domain, and for one account.
+    pub per_mailbox: u32,
+    pub per_domain: u32,
+    pub per_account: u32,
+}
+
+/// How replies come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailProtocol {
+    Smtp,
+    Lmtp,
+}
+
+/// Whether a relay must speak TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RelayTls {
+    Required,
+    IfOffered,
+    Never,
+}
+
+/// How far the signature of a reply must reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coverage {
+    Strict,
+    Present,
+    Essential,
+}
+
+impl Default for EmailReply {
+    fn default() -> Self {
+        Self {
+            domain: None,
+            local_part: "acme-challenge".to_owned(),
+            name: "A certificate authority".to_owned(),
+            host: None,
+            dkim: BTreeMap::new(),
+            listen: ([127, 0, 0, 1], 2525).into(),
+            protocol: MailProtocol::Smtp,
+            tls_certificate: None,
+            tls_key: None,
+            direct: true,
+            relay: None,
+            relay_tls: RelayTls::IfOffered,
+            relay_user: None,
+            relay_password_file: None,
+            coverage: Coverage::Present,
+            least_rsa_bits: 1024,
+            window: Span::minutes(24 * 60),
+            profiles: Vec::new(),
+            per_mailbox: 3,
+            per_domain: 100,
+            per_account: 300,
         }
     }
 }

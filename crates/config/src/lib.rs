@@ -13,7 +13,7 @@ mod settings;
 use std::{collections::BTreeMap, path::Path};
 
 pub use duration::Span;
-pub use extensions::{Ari, EmailTls};
+pub use extensions::{Ari, Coverage, EmailReply, EmailTls, MailProtocol, RelayTls};
 pub use page::page;
 pub use perspective_file::PerspectiveConfig;
 pub use perspectives::{Perspective, Perspectives, Region, Remote};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{Admin, Ari, Config, Database, EmailTls, Perspectives};
+use crate::{Admin, Ari, Config, Database, EmailReply, EmailTls, Perspectives};
 
 /// Markdown, for `docs/operating/configuration.md`.
 pub fn page() -> String {
@@ -75,6 +75,7 @@ fn default_of(section: &str, key: &str) -> Option<String> {
     let extension = match section {
         "Perspectives" => toml::Table::try_from(Perspectives::default()).ok(),
         "Ari" => toml::Table::try_from(Ari::default()).ok(),
+        "EmailReply" => toml::Table::try_from(EmailReply::default()).ok(),
         "EmailTls" => toml::Table::try_from(EmailTls::default()).ok(),
         _ => None,
     };

@@ -1,11 +1,13 @@
 //! S/MIME certificates (RFC 8823): mailboxes as identifiers, and how a mailbox is proved.
 //!
-//! In scope: the identifier type `email`, `dns-01` at a mailbox's domain, and the command `smime`. Out of scope: what a certificate for
+//! In scope: the identifier type `email`, `email-reply-00` with its mail out and in, `dns-01` at a mailbox's domain, and
+//! the command `smime`. Out of scope: what a message is and who vouches for it (the crate `mail`), what a certificate for
 //! mail looks like (the profile with `purpose = "email"`), and `issuemail` (the extension `caa`).
 
 mod by_domain;
 pub mod client;
 mod mailbox;
+pub mod server;
 
 use std::sync::Arc;
 

@@ -52,7 +52,6 @@ fn is_whole(message: &Message<'_>, data: &[u8]) {
 }
 
 fn is_judged(reply: &Reply<'_>, from: &Mailbox, to: &Mailbox) {
-    let answer = Answer::new(TOKEN_PART1, TOKEN_PART2, THUMBPRINT);
     let expected = Expected {
         mailbox: to,
         recipient: from,
@@ -75,7 +74,14 @@ fn is_judged(reply: &Reply<'_>, from: &Mailbox, to: &Mailbox) {
                 }
             }
             Step::Done(Verdict::Ignored(reason) | Verdict::Later(reason)) => return is_shown(&reason.to_string()),
-            Step::Done(Verdict::Authentic(facts)) => return assert_eq!(facts.mailbox, *to),
+            Step::Done(Verdict::Authentic(facts)) => {
+                let answer = Answer::new(TOKEN_PART1, TOKEN_PART2, THUMBPRINT);
+                assert!(
+                    facts.answers(&answer).is_some(),
+                    "nobody signed this with a wrong digest: {facts:?}"
+                );
+                return assert_eq!(facts.mailbox, *to);
+            }
         }
     }
     panic!("a judgement asks without an end");

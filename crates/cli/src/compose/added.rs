@@ -35,6 +35,8 @@ pub(super) fn added(
         only_looks: false,
         account_url: account_url.clone(),
         order_lifetime: config.acme.order_lifetime.duration(),
+        folder,
+        resolvers: &config.validation.resolvers,
     };
     let mut added = registered(context, &config.extensions)?;
     if let Some(perspectives) = perspectives(config, folder, account_url)? {

@@ -34,6 +34,8 @@ pub(super) struct Directory {
     pub authority: Authority,
     pub issuers: Arc<Issuers>,
     pub front: Arc<Front>,
+    /// Not yet running.
+    pub services: Vec<email_reply::server::Service>,
 }
 
 /// The name of the directory at the root.
@@ -81,6 +83,7 @@ impl Directory {
             authority,
             issuers,
             front: Arc::new(front),
+            services: added.services,
         })
     }
 }

@@ -20,7 +20,7 @@ use std::{
 
 use authority::{
     Registry,
-    ports::{Issuance, Store},
+    ports::{BoxFuture, Issuance, Store},
 };
 use config::Config;
 use issuance::{IssuerUrls, Issuers};
@@ -55,6 +55,8 @@ pub struct Node {
     /// Nowhere, where the rest is not kept either.
     nonce_file: Option<PathBuf>,
     desk_of_operator: Arc<OperatorDesk>,
+    /// What extensions have running, ready to run.
+    services: Vec<BoxFuture<'static, ()>>,
     /// Says why the store can promise nothing any more.
     fatal: watch::Receiver<Option<String>>,
 }
@@ -141,7 +143,13 @@ impl Node {
             nonces: nonces.clone(),
             peers,
         };
-        let directories = directories(config, &ground, seams)?;
+        let mut directories = directories(config, &ground, seams)?;
+        let mut services = Vec::new();
+        for directory in &mut directories {
+            for service in directory.services.drain(..) {
+                services.push(service(directory.authority.clone()).await?);
+            }
+        }
         let root = &directories[0];
         let (authority, issuers, waiting) = (root.authority.clone(), root.issuers.clone(), ground.waiting);
         let desk_of_operator = Arc::new(operator_desk(admin_token, &directories));
@@ -165,6 +173,7 @@ impl Node {
             nonces,
             nonce_file,
             desk_of_operator,
+            services,
             fatal,
         })
     }
@@ -218,6 +227,7 @@ impl Node {
         let publishing = server::publish(authorities[0].clone(), self.waiting.clone(), PUBLISH);
         let publisher = tokio::spawn(publishing);
         let worker = tokio::spawn(server::work(authorities, SWEEP));
+        let services: Vec<_> = self.services.into_iter().map(tokio::spawn).collect();
         let mut stop = stop;
         let failed = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => None,
@@ -225,6 +235,7 @@ impl Node {
         };
         worker.abort();
         publisher.abort();
+        services.iter().for_each(tokio::task::JoinHandle::abort);
         if let Some(why) = failed {
             // What was promised is on disk, what was not is unknown: only a fresh start can tell.
             return Err(format!("the database failed and this process ends: {why}"));

@@ -40,6 +40,8 @@ impl Station {
             only_looks: true,
             account_url: accounts.url(),
             order_lifetime: Duration::ZERO,
+            folder,
+            resolvers: &config.validation.resolvers,
         };
         let registry = registered(context, &config.extensions)?.registry;
         let desk = Desk::new(settings.name.clone(), registry, accounts, settings.at_once);

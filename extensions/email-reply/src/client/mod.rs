@@ -1,6 +1,6 @@
 //! `vidimus smime`: certificates for mailboxes. So far it looks, before anybody is asked for a certificate.
 
-mod dns;
+pub(crate) mod dns;
 mod doctor;
 mod domain_findings;
 mod keys;

@@ -222,7 +222,7 @@ impl ValidationMethod for Seen {
         false
     }
 
-    fn members(&self, _name: &Name) -> Map<String, Value> {
+    fn members(&self, _name: &Name, _token: &str) -> Map<String, Value> {
         Map::from_iter([("member".to_owned(), json!(1))])
     }
 

@@ -1,0 +1,314 @@
+//! A mail server for replies: whoever connects, what they may use up, and whom it is for.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use authority::ports::BoxFuture;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::session::{Action, MOST_OCTETS, Session};
+
+/// A mail that somebody delivers.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub peer: IpAddr,
+    pub helo: String,
+    /// The version, where it came by TLS.
+    pub tls: Option<String>,
+    /// `None`: the null return path.
+    pub return_path: Option<String>,
+    pub recipient: String,
+    pub octets: Vec<u8>,
+}
+
+/// Whether mail for a recipient is taken. Texts are for the other host's postmaster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acceptance {
+    Yes,
+    No(String),
+    Later(String),
+}
+
+/// What became of a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    Done,
+    Refused(String),
+    Later(String),
+}
+
+/// Whom the mail is for.
+pub trait Desk: Send + Sync {
+    fn accepts<'a>(&'a self, recipient: &'a str) -> BoxFuture<'a, Acceptance>;
+    /// After [`Taken::Done`] it is on disk.
+    fn take<'a>(&'a self, delivery: Delivery) -> BoxFuture<'a, Taken>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Smtp,
+    Lmtp,
+}
+
+#[derive(Clone)]
+pub struct Settings {
+    pub protocol: Protocol,
+    /// What it calls itself.
+    pub host: String,
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// At once.
+    pub connections: usize,
+    pub per_address: usize,
+    /// Without a word from the other side.
+    pub idle: Duration,
+    pub longest: Duration,
+}
+
+pub struct Listener {
+    socket: TcpListener,
+    settings: Arc<Settings>,
+}
+
+impl Listener {
+    pub async fn bind(address: SocketAddr, settings: Settings) -> io::Result<Self> {
+        Ok(Self {
+            socket: TcpListener::bind(address).await?,
+            settings: Arc::new(settings),
+        })
+    }
+
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    pub async fn serve(self, desk: Arc<dyn Desk>) {
+        let guests = Arc::new(Guests::default());
+        loop {
+            let (stream, peer) = match self.socket.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a mail connection was not accepted");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            let (settings, desk) = (self.settings.clone(), desk.clone());
+            let guest = Guests::admit(&guests, peer.ip(), &settings);
+            tokio::spawn(async move {
+                let Some(_guest) = guest else {
+                    let mut stream = stream;
+                    let line = format!("421 4.7.0 {} has too many connections\r\n", settings.host);
+                    let _ = timeout(PAUSE, stream.write_all(line.as_bytes())).await;
+                    return;
+                };
+                let _ = timeout(settings.longest, converse(stream, peer.ip(), &settings, &*desk)).await;
+            });
+        }
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+async fn converse(stream: TcpStream, peer: IpAddr, settings: &Settings, desk: &dyn Desk) -> io::Result<()> {
+    let mut stream: BufReader<Box<dyn Stream>> = BufReader::new(Box::new(stream));
+    let mut session = Session::new(settings.protocol, &settings.host, settings.tls.is_some());
+    let mut tls = None;
+    stream.write_all(session.greeting().as_bytes()).await?;
+    loop {
+        stream.flush().await?;
+        let Some(line) = timeout(settings.idle, line(&mut stream, LONGEST_COMMAND)).await?? else {
+            stream
+                .write_all(b"500 5.5.2 a command is one line, ended by CRLF\r\n")
+                .await?;
+            return stream.flush().await;
+        };
+        let mut action = session.command(&line);
+        if let Action::Ask(recipient) = action {
+            let acceptance = desk.accepts(&recipient).await;
+            action = session.asked(recipient, acceptance);
+        }
+        match action {
+            Action::Say(text) => stream.write_all(text.as_bytes()).await?,
+            Action::Ask(_) => unreachable!("an answer about a recipient asks about none"),
+            Action::End(text) => {
+                stream.write_all(text.as_bytes()).await?;
+                return stream.flush().await;
+            }
+            Action::StartTls(text) => {
+                let Some(config) = &settings.tls else { return Ok(()) };
+                // RFC 3207 §6: what was sent ahead came from nobody knows whom.
+                if !stream.buffer().is_empty() {
+                    return Ok(());
+                }
+                stream.write_all(text.as_bytes()).await?;
+                stream.flush().await?;
+                let accepting = TlsAcceptor::from(config.clone()).accept(stream.into_inner());
+                let secured = timeout(settings.idle, accepting).await??;
+                tls = secured
+                    .get_ref()
+                    .1
+                    .protocol_version()
+                    .map(|version| format!("{version:?}"));
+                stream = BufReader::new(Box::new(secured));
+                session.secured();
+            }
+            Action::Data(text) => {
+                stream.write_all(text.as_bytes()).await?;
+                stream.flush().await?;
+                let octets = match message(&mut stream, settings.idle).await? {
+                    Ok(octets) => octets,
+                    Err(why) => {
+                        stream.write_all(why.as_bytes()).await?;
+                        return stream.flush().await;
+                    }
+                };
+                let mail = session.envelope();
+                let mut taken = Vec::with_capacity(mail.recipients.len());
+                for recipient in mail.recipients {
+                    let delivery = Delivery {
+                        peer,
+                        helo: session.helo().to_owned(),
+                        tls: tls.clone(),
+                        return_path: mail.return_path.clone(),
+                        recipient,
+                        octets: octets.clone(),
+                    };
+                    taken.push(desk.take(delivery).await);
+                }
+                stream.write_all(session.taken(&taken).as_bytes()).await?;
+            }
+        }
+    }
+}
+
+/// One line without its CRLF; `None` where it is too long or ended by LF alone.
+async fn line<S: AsyncRead + Unpin>(stream: &mut BufReader<S>, most: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    loop {
+        let available = stream.fill_buf().await?;
+        if available.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let (part, ended) = match available.iter().position(|octet| *octet == b'\n') {
+            Some(at) => (at + 1, true),
+            None => (available.len(), false),
+        };
+        if line.len() + part > most {
+            return Ok(None);
+        }
+        line.extend_from_slice(&available[..part]);
+        stream.consume(part);
+        if ended {
+            line.pop();
+            let ends_right = line.pop() == Some(b'\r') && !line.contains(&b'\r');
+            return Ok(ends_right.then_some(line));
+        }
+    }
+}
+
+/// A message up to its final dot. The inner `Err` is the last reply of a session that cannot go on: where lines do not
+/// end with CRLF two hosts may see the end of a message at two places.
+async fn message<S: AsyncRead + Unpin>(
+    stream: &mut BufReader<S>,
+    idle: Duration,
+) -> io::Result<Result<Vec<u8>, String>> {
+    let mut octets = Vec::new();
+    loop {
+        let Some(line) = timeout(idle, line(stream, LONGEST_LINE)).await?? else {
+            return Ok(Err(
+                "550 5.6.11 a line is too long or does not end with CRLF\r\n".to_owned()
+            ));
+        };
+        let line = match line.as_slice() {
+            b"." => return Ok(Ok(octets)),
+            [b'.', rest @ ..] => rest,
+            line => line,
+        };
+        if octets.len() + line.len() + 2 > MOST_OCTETS {
+            return Ok(Err(format!("552 5.3.4 a reply has {MOST_OCTETS} octets at most\r\n")));
+        }
+        octets.extend_from_slice(line);
+        octets.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Who is connected.
+#[derive(Default)]
+struct Guests(Mutex<HashMap<IpAddr, usize>>);
+
+struct Guest {
+    guests: Arc<Guests>,
+    address: IpAddr,
+}
+
+impl Guests {
+    fn admit(guests: &Arc<Self>, address: IpAddr, settings: &Settings) -> Option<Guest> {
+        let mut there = guests.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let from_there = there.get(&address).copied().unwrap_or_default();
+        if there.values().sum::<usize>() >= settings.connections || from_there >= settings.per_address {
+            return None;
+        }
+        there.insert(address, from_there + 1);
+        Some(Guest {
+            guests: guests.clone(),
+            address,
+        })
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut there = self.guests.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match there.get_mut(&self.address) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                there.remove(&self.address);
+            }
+        }
+    }
+}
+
+const LONGEST_COMMAND: usize = 1000;
+/// RFC 5321 §4.5.3.1.6 has 1000; there are programs that do not break lines.
+const LONGEST_LINE: usize = 16 * 1024;
+const PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(octets: &[u8]) -> Result<Vec<u8>, String> {
+        let mut stream = BufReader::new(octets);
+        message(&mut stream, PAUSE).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_message_ends_with_its_dot_and_nowhere_else() {
+        let whole = read(b"a: b\r\n\r\n..x\r\n.\r\nRSET\r\n").await.unwrap();
+        assert_eq!(whole, b"a: b\r\n\r\n.x\r\n");
+        // Smuggling: some hosts take these for the end, so nobody may.
+        for wrong in [&b"a\n.\r\nMAIL"[..], b"a\r\n.\nMAIL", b"a\r.\r\nMAIL", b"a\n.\nMAIL"] {
+            assert!(read(wrong).await.unwrap_err().starts_with("550 5.6.11"));
+        }
+    }
+
+    // 8823-3-14
+    #[tokio::test]
+    async fn a_message_that_is_too_large_is_not_kept() {
+        let large = [&b"a".repeat(900)[..], b"\r\n"].concat().repeat(400);
+        assert!(read(&large).await.unwrap_err().starts_with("552 5.3.4"));
+        let long = b"a".repeat(LONGEST_LINE + 1);
+        assert!(read(&long).await.unwrap_err().starts_with("550"));
+    }
+}

@@ -1,0 +1,5 @@
+//! Mail between this authority and other hosts: a small server that takes replies, and the way out.
+
+pub mod listener;
+pub mod sender;
+mod session;
