@@ -64,7 +64,7 @@ impl Answer {
 }
 
 /// Octets of a half, padded or not; `None` where it is no base64url.
-pub(crate) fn decode(half: &str) -> Option<Vec<u8>> {
+pub fn decode(half: &str) -> Option<Vec<u8>> {
     LENIENT.decode(half).ok()
 }
 

@@ -53,4 +53,4 @@ fn retry_after(front: &Front, authorization: &Authorization) -> Option<u32> {
 }
 
 /// A code may come back at any moment of a day: nobody is sent away until its end.
-const LONGEST_WAIT: i64 = 30;
+const LONGEST_WAIT: i64 = 5;

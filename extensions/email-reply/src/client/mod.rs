@@ -1,11 +1,17 @@
-//! `vidimus smime`: certificates for mailboxes. So far it looks, before anybody is asked for a certificate.
+//! `vidimus smime`: certificates for mailboxes, and whether a mailbox could have one.
 
 pub(crate) mod dns;
 mod doctor;
 mod domain_findings;
+mod enroll;
+mod imap;
 mod keys;
 mod message;
+mod paste;
 mod report;
+mod server_url;
+mod solver;
+mod submission;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +23,7 @@ use mail::message::{MAX_MESSAGE, address::Mailbox, with_crlf};
 
 use self::{dns::Recursor, doctor::Case};
 
-/// Certificates for mailboxes: see whether a proof by mail would work
+/// Certificates for mailboxes, proved by a mail that is answered
 #[derive(Clone, Debug, Args)]
 pub struct SmimeCommand {
     #[command(subcommand)]
@@ -26,6 +32,10 @@ pub struct SmimeCommand {
 
 #[derive(Clone, Debug, Subcommand)]
 enum SmimeVerb {
+    /// Order a certificate for a mailbox and answer the challenge mail, by IMAP and submission or by hand
+    Enroll(Box<enroll::EnrollArgs>),
+    /// Renew those that are due
+    Renew(enroll::RenewArgs),
     /// Say whether a certificate by mail reply (RFC 8823) would work for a mailbox, and what to mend; needs no CA
     Doctor(DoctorArgs),
 }
@@ -51,6 +61,8 @@ struct DoctorArgs {
 impl SmimeCommand {
     pub async fn run(self, out: &mut Output) -> ExitCode {
         match self.verb {
+            SmimeVerb::Enroll(args) => enroll::enroll(*args, out).await,
+            SmimeVerb::Renew(args) => enroll::renew_command(args, out).await,
             SmimeVerb::Doctor(args) => doctor_command(args, out).await,
         }
     }

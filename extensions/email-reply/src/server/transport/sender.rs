@@ -174,7 +174,9 @@ fn envelope(from: &str, to: &str) -> Result<Envelope, String> {
 
 fn tls_of(tls: Tls, host: &str) -> Result<LettreTls, String> {
     let parameters = |is_checked: bool| {
-        let parameters = TlsParameters::builder(host.to_owned()).dangerous_accept_invalid_certs(!is_checked);
+        let parameters = TlsParameters::builder(host.to_owned())
+            .dangerous_accept_invalid_certs(!is_checked)
+            .dangerous_accept_invalid_hostnames(!is_checked);
         parameters.build_rustls().map_err(|error| error.to_string())
     };
     Ok(match tls {
