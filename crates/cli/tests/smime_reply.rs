@@ -413,6 +413,14 @@ async fn what_is_no_answer_of_the_mailbox_is_refused_with_its_reason_and_the_cha
         (with("From: alice@alpha.test"), "From"),
         (with("Subject: Re: ACME: x"), "Subject"),
         (with("List-Id: <people.alpha.test>"), "it came through a mailing list"),
+        // JL's attack: a post that the list signs with its own domain is addressed to the list.
+        (
+            text.replace("To: acme-challenge", "To: people@alpha.test, acme-challenge"),
+            "its To is not",
+        ),
+        (with("Cc: people@alpha.test"), "it has a field Cc"),
+        (with("Sender: people-bounces@alpha.test"), "it has a field Sender"),
+        (with("Reply-To: mallory@evil.test"), "it has a field Reply-To"),
         (with("Precedence: bulk"), "it is bulk mail"),
         (with("Resent-From: bob@alpha.test"), "somebody passed it on"),
         (

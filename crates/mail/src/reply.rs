@@ -188,6 +188,7 @@ impl<'a> Reply<'a> {
                 wanted: expected.mailbox.to_string(),
             });
         }
+        self.is_for_nobody_else(expected.recipient)?;
         let domain = self.author.domain();
         let signatures =
             match authentication::judge(&self.message, domain, Kind::Reply, &policy.signature, now, answers) {
@@ -235,6 +236,22 @@ impl<'a> Reply<'a> {
         }))
     }
 
+    /// What a list passes on under its own name was written to the list: it must be addressed to the challenge alone, by its
+    /// author alone.
+    fn is_for_nobody_else(&self, recipient: &Mailbox) -> Result<(), Reason> {
+        let to = self.message.field("To").map(|field| Mailbox::only(&field.value()));
+        if to != Some(Ok(recipient.clone())) {
+            return Err(Reason::To(recipient.to_string()));
+        }
+        match ["Cc", "Sender", "Reply-To"]
+            .into_iter()
+            .find(|name| self.message.has(name))
+        {
+            Some(name) => Err(Reason::Beside(name)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the host that delivered it may send for the author's very domain.
     fn is_direct(&self, domain: &Domain) -> bool {
         let spf = self.envelope.spf.as_ref();
@@ -261,6 +278,10 @@ pub enum Reason {
     Automatic(#[from] Automatic),
     #[error("it was not delivered to {0}, from which its challenge was sent")]
     Recipient(String),
+    #[error("its To is not {0} and nobody else; answer the challenge mail itself")]
+    To(String),
+    #[error("it has a field {0}, as mail that somebody passes on has; answer without it")]
+    Beside(&'static str),
     #[error("it has no From")]
     NoFrom,
     #[error("its From cannot be used: {0}")]

@@ -399,3 +399,28 @@ fn any_octet_that_is_changed_or_missing_leaves_no_proof_of_something_else() {
         }
     }
 }
+
+// JL's attack of the minutes: a member answers for the list, and the list signs what he wrote.
+#[test]
+fn what_was_written_to_a_list_is_refused_at_every_level_though_the_list_signs_it_and_its_own_fields_are_gone() {
+    let text = composed();
+    let to_list = text.replace(&format!("To: {FROM}"), &format!("To: {TO}"));
+    let also_to_list = text.replace(&format!("To: {FROM}"), &format!("To: {FROM}, {TO}"));
+    let copied = format!("Cc: {TO}\r\n{text}");
+    let answered_elsewhere = format!("Reply-To: mallory@evil.test\r\n{text}");
+    let passed_on = format!("Sender: list-bounces@alpha.test\r\n{text}");
+    for level in [Coverage::Strict, Coverage::Present, Coverage::Essential] {
+        let mut world = World::new();
+        world.policy.signature.coverage = level;
+        for (post, reason) in [
+            (&to_list, "its To is not"),
+            (&also_to_list, "its To is not"),
+            (&copied, "it has a field Cc"),
+            (&answered_elsewhere, "it has a field Reply-To"),
+            (&passed_on, "it has a field Sender"),
+        ] {
+            let said = world.ignored(&signed(post, &all_names()));
+            assert!(said.contains(reason), "{level:?}: {said}");
+        }
+    }
+}
