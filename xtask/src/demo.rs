@@ -1,8 +1,9 @@
-//! `cargo xtask demo [core|csr-first|mail|all]`: the documented commands of each system against real peers, as a transcript that ends in
+//! `cargo xtask demo [core|csr-first|mail|smime|all]`: the documented commands of each system against real peers, as a transcript that ends in
 //! the artefact and a foreign program's verdict.
 
 mod csr_first;
 mod mail;
+mod smime;
 
 use std::{
     fs,
@@ -20,7 +21,12 @@ use crate::{
 type Demo = (&'static str, fn(&Path) -> Outcome);
 
 /// One for each system that exists.
-const DEMOS: &[Demo] = &[("core", core), ("csr-first", csr_first::show), ("mail", mail::show)];
+const DEMOS: &[Demo] = &[
+    ("core", core),
+    ("csr-first", csr_first::show),
+    ("mail", mail::show),
+    ("smime", smime::show),
+];
 
 /// What a demo starts of itself, where it has made a place for it.
 pub fn inside(name: &str, folder: &str) -> Outcome {
@@ -228,10 +234,10 @@ impl Server {
         let mut lines = lines.map_while(Result::ok);
         let (mut said, last) = (
             Vec::new(),
-            if arguments.first() == Some(&"dev") {
-                "dns "
-            } else {
-                "ready "
+            match arguments.first() {
+                Some(&"dev") if arguments.contains(&"--dns") => "dns ",
+                Some(&"dev") => "challtestsrv ",
+                _ => "ready ",
             },
         );
         for line in lines.by_ref() {

@@ -22,6 +22,7 @@ const DEBIAN: &[&str] = &[
     "knot-dnsutils",
     "lego",
     "libnss3-tools",
+    "opendkim",
     "openssl",
     "pebble",
     "postfix",

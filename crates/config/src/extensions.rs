@@ -89,9 +89,10 @@ pub struct EmailReply {
     pub listen: SocketAddr,
     /// `smtp` or, behind a mail server of one's own, `lmtp`.
     pub protocol: MailProtocol,
-    /// Certificate chain and key (PEM) with which the listener offers STARTTLS; both or none.
+    /// Certificate chain (PEM) with which the listener offers STARTTLS, together with its key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_certificate: Option<PathBuf>,
+    /// That certificate's key (PEM).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_key: Option<PathBuf>,
     /// Whether mail comes to `listen` straight from its senders' hosts, so that SPF says something about them. Where it does not, replies count only if their signature also covers the absence of List-* fields, or `coverage` is `strict`.
@@ -101,9 +102,10 @@ pub struct EmailReply {
     pub relay: Option<String>,
     /// Whether it must speak TLS: `required`, `if-offered` or `never`.
     pub relay_tls: RelayTls,
-    /// A name there, and a file with its password.
+    /// A name there, together with a password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relay_user: Option<String>,
+    /// A file with the password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relay_password_file: Option<PathBuf>,
     /// Which fields of a reply its DKIM signature must cover: `strict` (all of RFC 8823 §3.2), `present` (those of them that it has) or `essential`.
@@ -114,9 +116,11 @@ pub struct EmailReply {
     pub window: Span,
     /// The profiles in which mailboxes are proved by mail; with none, all. Orders of other profiles send no mail.
     pub profiles: Vec<String>,
-    /// Challenge mails in an hour, to one mailbox, to the mailboxes of one domain, and for one account.
+    /// Challenge mails in an hour to one mailbox.
     pub per_mailbox: u32,
+    /// To the mailboxes of one domain.
     pub per_domain: u32,
+    /// For one account.
     pub per_account: u32,
 }
 

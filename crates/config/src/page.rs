@@ -107,7 +107,7 @@ names, and says why it could not be served; `vidimus config show` prints it with
 
 Extensions are tables `[extensions.NAME]` with `enabled = true` or `false`. On by themselves: `ari`, `ip`, `profiles`, and `caa` where
 `[acme] caa_identities` has a name. Off: `csr-first` ([back-ends.md](back-ends.md)), `dns-account`, `dns-persist`, `subdomains`
-([dns-records.md](../protocol/dns-records.md)), `email-tls`, `onion` (RFC 9799). Those with settings of their own are below.
+([dns-records.md](../protocol/dns-records.md)), `email-reply` ([smime.md](../guides/smime.md)), `email-tls`, `onion` (RFC 9799). Those with settings of their own are below.
 ";
 
 #[cfg(test)]
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn every_key_is_documented() {
         let sections = all_sections();
-        assert_eq!(sections.len(), 13);
+        assert_eq!(sections.len(), 14);
         for section in sections {
             assert!(section.about.starts_with("`["), "{}", section.name);
             for (key, text) in section.keys {
