@@ -6,6 +6,7 @@
 
 mod by_domain;
 pub mod client;
+mod dns;
 mod mailbox;
 pub mod server;
 

@@ -35,7 +35,21 @@ use crate::{
     resolver::{Addresses, Answer, DnsFailure, Reason, Resolver, ServiceHost},
 };
 
-pub use resolv_conf::system_resolvers;
+pub use resolv_conf::{resolver, system_resolvers};
+
+/// One question to one resolver, for programs that look around: the answer is the question's, and nothing says that it is
+/// authentic. `patience` is for each way of asking.
+pub async fn ask(
+    resolver: SocketAddr,
+    name: &str,
+    record_type: Rtype,
+    patience: Duration,
+) -> Result<Message<Vec<u8>>, DnsFailure> {
+    let name: Name<Vec<u8>> = name.parse().map_err(|_| DnsFailure::NotAName)?;
+    let query = Query::new(&name, record_type, false)?;
+    let answers = Recursor::new(resolver, patience).ask(&[query]).await;
+    answers.into_iter().next().unwrap_or(Err(DnsFailure::Timeout))
+}
 
 /// Asks recursors, the first first.
 pub struct DnsClient {

@@ -14,6 +14,11 @@ pub fn system_resolvers() -> io::Result<Vec<SocketAddr>> {
     }
 }
 
+/// The one that is given, or the system's first.
+pub fn resolver(given: Option<SocketAddr>) -> Option<SocketAddr> {
+    given.or_else(|| system_resolvers().ok()?.into_iter().next())
+}
+
 fn parse(text: &str) -> Vec<SocketAddr> {
     let named: Vec<_> = text
         .lines()

@@ -7,10 +7,10 @@ use mail::{
 };
 
 use super::{
-    dns::Dns,
     domain_findings, keys, message,
     report::{Finding, Report},
 };
+use crate::dns::Dns;
 
 /// What is known before the DNS is asked.
 pub struct Case<'a> {

@@ -13,10 +13,8 @@ use mail::{
 };
 use validation::issue_value::IssueValue;
 
-use super::{
-    dns::{Dns, Property},
-    report::Finding,
-};
+use super::report::Finding;
+use crate::dns::{Dns, Property};
 
 /// Where the challenge would be delivered to (RFC 5321 §5.1, RFC 7505).
 pub async fn exchanges(domain: &Domain, dns: &impl Dns) -> Finding {

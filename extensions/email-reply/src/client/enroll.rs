@@ -24,12 +24,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    dns::Recursor,
     imap::Imap,
     server_url::{MailProtocol, ServerUrl},
     solver::{ReplySolver, Way},
     submission::Submission,
 };
+use crate::dns::Recursor;
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct EnrollArgs {

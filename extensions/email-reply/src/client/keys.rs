@@ -6,10 +6,8 @@ use mail::{
     message::domain::Domain,
 };
 
-use super::{
-    dns::Dns,
-    report::{Finding, Verdict},
-};
+use super::report::{Finding, Verdict};
+use crate::dns::Dns;
 
 /// RFC 6376 §3.1: labels of a name. Underscores are in use.
 pub fn selector(text: &str) -> Result<String, String> {

@@ -10,10 +10,8 @@ use mail::{
     message::{Message, address::Mailbox},
 };
 
-use super::{
-    dns::Dns,
-    report::{Finding, Levels, Verdict},
-};
+use super::report::{Finding, Levels, Verdict};
+use crate::dns::Dns;
 
 pub struct Judged {
     pub findings: Vec<Finding>,

@@ -1,6 +1,5 @@
 //! `vidimus smime`: certificates for mailboxes, and whether a mailbox could have one.
 
-pub(crate) mod dns;
 mod doctor;
 mod domain_findings;
 mod enroll;
@@ -21,7 +20,8 @@ use clap::{Args, Subcommand};
 use client::{Clock as _, Error, SystemClock, commands::Output, printable, solver::SolverError};
 use mail::message::{MAX_MESSAGE, address::Mailbox, with_crlf};
 
-use self::{dns::Recursor, doctor::Case};
+use self::doctor::Case;
+use crate::dns::Recursor;
 
 /// Certificates for mailboxes, proved by a mail that is answered
 #[derive(Clone, Debug, Args)]
@@ -127,8 +127,6 @@ fn read(path: &PathBuf) -> Result<Vec<u8>, String> {
 }
 
 fn resolver(given: Option<SocketAddr>) -> Result<SocketAddr, String> {
-    let system = || validation::dns_client::system_resolvers().ok()?.into_iter().next();
-    given
-        .or_else(system)
+    validation::dns_client::resolver(given)
         .ok_or_else(|| "the system names no resolver; give --resolver ADDR:PORT".to_owned())
 }

@@ -23,14 +23,15 @@ use mail::{
     message::{address::Mailbox, with_crlf},
     message_id::MessageId,
     reply,
+    spf::SpfDns as _,
 };
 
 use super::{
-    dns::{Dns as _, Recursor},
     imap::{Candidate, Imap},
     paste,
     submission::Submission,
 };
+use crate::dns::Recursor;
 
 /// How the mail is read and the reply sent.
 pub enum Way {

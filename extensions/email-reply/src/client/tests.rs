@@ -9,14 +9,14 @@ use mail::{
         coverage::{LISTS, REQUIRED},
     },
     message::{Message, address::Mailbox},
-    spf::{DnsFailure, Family},
+    spf::{DnsFailure, Family, SpfDns},
 };
 
 use super::{
-    dns::{Dns, Property},
     doctor::Case,
     report::{Finding, Report, Verdict},
 };
+use crate::dns::{Dns, Property};
 
 /// A name that has `?` in any record does not answer for that type.
 #[derive(Default)]
@@ -88,7 +88,7 @@ fn said(texts: Option<&Vec<String>>) -> Result<Vec<String>, DnsFailure> {
     }
 }
 
-impl Dns for Script {
+impl SpfDns for Script {
     async fn txt(&self, name: &str) -> Result<Vec<String>, DnsFailure> {
         said(self.txt.get(name))
     }
@@ -101,7 +101,9 @@ impl Dns for Script {
         let known = self.addresses.get(name).filter(|_| family == Family::V4);
         Ok(known.cloned().unwrap_or_default())
     }
+}
 
+impl Dns for Script {
     async fn caa(&self, name: &str) -> Result<Vec<Property>, DnsFailure> {
         Ok(self.caa.get(name).cloned().unwrap_or_default())
     }

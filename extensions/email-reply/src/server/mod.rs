@@ -4,7 +4,6 @@ pub mod address;
 mod inbox;
 mod method;
 pub mod outbox;
-mod spf;
 pub mod transport;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -18,13 +17,12 @@ use self::{
     inbox::Inbox,
     method::EmailReply,
     outbox::{Limits, Outbox},
-    spf::SpfView,
     transport::{
         listener::{self, Listener, Protocol},
         sender::{Route, Sender},
     },
 };
-use crate::client::dns::Recursor;
+use crate::dns::Recursor;
 
 pub struct Settings {
     pub addresses: Addresses,
@@ -100,7 +98,7 @@ async fn listen(
         authority,
         addresses,
         resolver: network.resolver.clone(),
-        spf: settings.spf.map(|resolver| SpfView(Recursor::new(resolver))),
+        spf: settings.spf.map(Recursor::new),
         policy: settings.policy,
         clock: network.clock.clone(),
     };

@@ -7,15 +7,11 @@ use std::{
     time::Duration,
 };
 
-use client::{Clock as _, SystemClock};
 use domain::{
-    base::{Message, MessageBuilder, Name, Rtype},
+    base::{Message, Rtype},
     rdata::{A, Aaaa, Srv},
 };
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpStream, UdpSocket},
-};
+use validation::dns_client;
 
 use crate::service::{Service, ServicePort};
 
@@ -67,13 +63,7 @@ impl Lookup {
 
     /// What a domain says of its mail services. A service of which it says nothing, or that there is none, is left out.
     pub async fn services(&self, domain: &str) -> Vec<(ServicePort, String)> {
-        let resolver = match self.resolver {
-            Some(resolver) => Some(resolver),
-            None => validation::dns_client::system_resolvers()
-                .ok()
-                .and_then(|resolvers| resolvers.into_iter().next()),
-        };
-        let Some(resolver) = resolver else {
+        let Some(resolver) = dns_client::resolver(self.resolver) else {
             return Vec::new();
         };
         let mut found = Vec::new();
@@ -130,58 +120,9 @@ async fn srv(resolver: SocketAddr, name: &str) -> io::Result<Vec<(u16, String)>>
         .collect())
 }
 
-/// One question, by TCP when the answer does not fit into a datagram.
 async fn ask(resolver: SocketAddr, name: &str, record_type: Rtype) -> io::Result<Message<Vec<u8>>> {
-    let name: Name<Vec<u8>> = name.parse().map_err(io::Error::other)?;
-    let mut builder = MessageBuilder::new_vec();
-    let identifier = (SystemClock.jitter() * f64::from(u16::MAX)) as u16;
-    builder.header_mut().set_id(identifier);
-    builder.header_mut().set_rd(true);
-    let mut builder = builder.question();
-    builder.push((name, record_type)).map_err(io::Error::other)?;
-    let query = builder.finish();
-    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-    let answer = tokio::time::timeout(PATIENCE, by_udp(resolver, &query))
-        .await
-        .map_err(late)??;
-    match answer.header().tc() {
-        true => tokio::time::timeout(PATIENCE, by_tcp(resolver, &query))
-            .await
-            .map_err(late)?,
-        false => Ok(answer),
-    }
-}
-
-async fn by_udp(resolver: SocketAddr, query: &[u8]) -> io::Result<Message<Vec<u8>>> {
-    let local: SocketAddr = match resolver {
-        SocketAddr::V4(_) => ([0; 4], 0).into(),
-        SocketAddr::V6(_) => ([0; 16], 0).into(),
-    };
-    let socket = UdpSocket::bind(local).await?;
-    socket.connect(resolver).await?;
-    socket.send(query).await?;
-    let mut datagram = vec![0; 4096];
-    loop {
-        let length = socket.recv(&mut datagram).await?;
-        if let Some(message) = answer_to(query, &datagram[..length]) {
-            return Ok(message);
-        }
-    }
-}
-
-async fn by_tcp(resolver: SocketAddr, query: &[u8]) -> io::Result<Message<Vec<u8>>> {
-    let mut stream = TcpStream::connect(resolver).await?;
-    let length = u16::try_from(query.len()).map_err(io::Error::other)?;
-    stream.write_all(&[&length.to_be_bytes()[..], query].concat()).await?;
-    let length = stream.read_u16().await?;
-    let mut answer = vec![0; usize::from(length)];
-    stream.read_exact(&mut answer).await?;
-    answer_to(query, &answer).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
-}
-
-fn answer_to(query: &[u8], octets: &[u8]) -> Option<Message<Vec<u8>>> {
-    let message = Message::from_octets(octets.to_vec()).ok()?;
-    (message.header().qr() && octets.get(..2) == query.get(..2)).then_some(message)
+    let answer = dns_client::ask(resolver, name, record_type, PATIENCE).await;
+    answer.map_err(io::Error::other)
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -11,11 +11,11 @@ use lettre::{
         extension::ClientId,
     },
 };
-use mail::spf::Family;
+use mail::spf::{Family, SpfDns as _};
 use tokio::time::timeout;
 use validation::dial::Network;
 
-use crate::client::dns::{Dns as _, Recursor};
+use crate::dns::Recursor;
 
 /// Where mail goes.
 pub enum Route {

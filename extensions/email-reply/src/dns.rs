@@ -1,30 +1,19 @@
 //! Asking the DNS about a mail domain.
 
 use std::{
-    io,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
-use client::{Clock as _, SystemClock};
 use domain::{
-    base::{Message, MessageBuilder, Name, Rtype, iana::Rcode},
+    base::{Message, Rtype, iana::Rcode},
     rdata::{A, Aaaa, Caa, Mx, Txt},
 };
-use mail::spf::{DnsFailure, Family};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpStream, UdpSocket},
-    time::timeout,
-};
+use mail::spf::{DnsFailure, Family, SpfDns};
+use validation::dns_client;
 
-/// No records, also those of a name that does not exist, are an empty answer.
-pub trait Dns: Sync {
-    /// Each with its strings joined.
-    fn txt(&self, name: &str) -> impl Future<Output = Result<Vec<String>, DnsFailure>> + Send;
-    /// By preference. The root is the empty name.
-    fn mx(&self, name: &str) -> impl Future<Output = Result<Vec<String>, DnsFailure>> + Send;
-    fn addresses(&self, name: &str, family: Family) -> impl Future<Output = Result<Vec<IpAddr>, DnsFailure>> + Send;
+/// What SPF asks, and CAA. No records, also those of a name that does not exist, are an empty answer.
+pub trait Dns: SpfDns {
     fn caa(&self, name: &str) -> impl Future<Output = Result<Vec<Property>, DnsFailure>> + Send;
 }
 
@@ -47,9 +36,8 @@ impl Recursor {
 
     /// A datagram can be lost: the question is asked again once.
     async fn ask(&self, name: &str, record_type: Rtype) -> Result<Message<Vec<u8>>, DnsFailure> {
-        let query = query(name, record_type).map_err(|_| DnsFailure)?;
         for _ in 0..ATTEMPTS {
-            let Ok(Ok(answer)) = timeout(PATIENCE, exchange(self.0, &query)).await else {
+            let Ok(answer) = dns_client::ask(self.0, name, record_type, PATIENCE).await else {
                 continue;
             };
             return match answer.header().rcode() {
@@ -61,7 +49,7 @@ impl Recursor {
     }
 }
 
-impl Dns for Recursor {
+impl SpfDns for Recursor {
     async fn txt(&self, name: &str) -> Result<Vec<String>, DnsFailure> {
         let message = self.ask(name, Rtype::TXT).await?;
         let answer = message.answer().map_err(|_| DnsFailure)?;
@@ -105,7 +93,9 @@ impl Dns for Recursor {
         };
         Ok(addresses)
     }
+}
 
+impl Dns for Recursor {
     async fn caa(&self, name: &str) -> Result<Vec<Property>, DnsFailure> {
         let message = self.ask(name, Rtype::CAA).await?;
         let answer = message.answer().map_err(|_| DnsFailure)?;
@@ -124,57 +114,6 @@ impl Dns for Recursor {
             .take(MOST_RECORDS)
             .collect()
     }
-}
-
-fn query(name: &str, record_type: Rtype) -> io::Result<Vec<u8>> {
-    let name: Name<Vec<u8>> = name.parse().map_err(io::Error::other)?;
-    let mut builder = MessageBuilder::new_vec();
-    let identifier = (SystemClock.jitter() * f64::from(u16::MAX)) as u16;
-    builder.header_mut().set_id(identifier);
-    builder.header_mut().set_rd(true);
-    let mut builder = builder.question();
-    builder.push((name, record_type)).map_err(io::Error::other)?;
-    Ok(builder.finish())
-}
-
-/// By TCP when the answer does not fit into a datagram.
-async fn exchange(resolver: SocketAddr, query: &[u8]) -> io::Result<Message<Vec<u8>>> {
-    let answer = by_udp(resolver, query).await?;
-    match answer.header().tc() {
-        true => by_tcp(resolver, query).await,
-        false => Ok(answer),
-    }
-}
-
-async fn by_udp(resolver: SocketAddr, query: &[u8]) -> io::Result<Message<Vec<u8>>> {
-    let local: SocketAddr = match resolver {
-        SocketAddr::V4(_) => ([0; 4], 0).into(),
-        SocketAddr::V6(_) => ([0; 16], 0).into(),
-    };
-    let socket = UdpSocket::bind(local).await?;
-    socket.connect(resolver).await?;
-    socket.send(query).await?;
-    let mut datagram = vec![0; 4096];
-    loop {
-        let length = socket.recv(&mut datagram).await?;
-        if let Some(message) = answer_to(query, &datagram[..length]) {
-            return Ok(message);
-        }
-    }
-}
-
-async fn by_tcp(resolver: SocketAddr, query: &[u8]) -> io::Result<Message<Vec<u8>>> {
-    let mut stream = TcpStream::connect(resolver).await?;
-    let length = u16::try_from(query.len()).map_err(io::Error::other)?;
-    stream.write_all(&[&length.to_be_bytes()[..], query].concat()).await?;
-    let mut answer = vec![0; usize::from(stream.read_u16().await?)];
-    stream.read_exact(&mut answer).await?;
-    answer_to(query, &answer).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
-}
-
-fn answer_to(query: &[u8], octets: &[u8]) -> Option<Message<Vec<u8>>> {
-    let message = Message::from_octets(octets.to_vec()).ok()?;
-    (message.header().qr() && octets.get(..2) == query.get(..2)).then_some(message)
 }
 
 /// RFC 8659 §4.1.
