@@ -202,14 +202,11 @@ impl Dev {
         let file = self.dir.join(DKIM_KEY);
         let key = match file.exists() {
             true => {
-                let (_, der) = pem_rfc7468::decode_vec(files::read(&file)?.as_bytes())
-                    .map_err(|error| format!("{}: {error}", file.display()))?;
-                SigningKey::from_pkcs8_der(&der).map_err(|error| format!("{}: {error}", file.display()))?
+                SigningKey::from_pem(&files::read(&file)?).map_err(|error| format!("{}: {error}", file.display()))?
             }
             false => {
                 let key = SigningKey::generate(Algorithm::RsaSha256).map_err(|error| error.to_string())?;
-                let pem = pem_rfc7468::encode_string("PRIVATE KEY", Default::default(), &key.to_pkcs8_der());
-                files::write_secret(&file, &pem.map_err(|error| error.to_string())?)?;
+                files::write_secret(&file, &key.to_pem())?;
                 key
             }
         };

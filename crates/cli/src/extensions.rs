@@ -1,10 +1,15 @@
 //! Every extension, one entry each.
 
-mod mail;
+mod email_reply;
+mod email_tls;
+mod mail_name;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
-use authority::{Registry, ports::AccountUrl};
+use authority::{
+    Authority, Registry,
+    ports::{AccountUrl, BoxFuture},
+};
 use caa::CaaCheck;
 use clap::Subcommand;
 use serde::de::DeserializeOwned;
@@ -67,13 +72,13 @@ pub const EXTENSIONS: &[Extension] = &[
     Extension {
         name: "email-reply",
         on: |_| false,
-        register: mail::email_reply,
+        register: email_reply::register,
     },
     // Never on by itself: SRV-IDs are for private authorities and those of a sector.
     Extension {
         name: "email-tls",
         on: |_| false,
-        register: mail::email_tls,
+        register: email_tls::register,
     },
     Extension {
         name: "ip",
@@ -107,8 +112,8 @@ pub const EXTENSIONS: &[Extension] = &[
 /// What extensions add to the command line.
 #[derive(Subcommand)]
 pub enum ExtensionCommand {
-    Mail(Box<email_tls::client::MailCommand>),
-    Smime(email_reply::client::SmimeCommand),
+    Mail(Box<::email_tls::client::MailCommand>),
+    Smime(::email_reply::client::SmimeCommand),
 }
 
 impl ExtensionCommand {
@@ -141,8 +146,11 @@ pub struct Added {
     /// What stands outside of every directory, for people.
     pub pages: Vec<Page>,
     /// What runs as long as the directory is served.
-    pub services: Vec<email_reply::server::Service>,
+    pub services: Vec<Service>,
 }
+
+/// Once the directory is composed: listens, and gives back what then runs. `Err` names the setting that is wrong.
+pub type Service = Box<dyn FnOnce(Authority) -> BoxFuture<'static, Result<BoxFuture<'static, ()>, String>> + Send>;
 
 /// What an extension may build on.
 pub struct Context<'a> {

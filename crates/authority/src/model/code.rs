@@ -31,7 +31,7 @@ pub struct SentCode {
     pub refused: Option<String>,
     /// The first answer. There is no second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub returned: Option<Returned>,
+    pub returned: Option<CodeAnswer>,
 }
 
 /// That it left this authority.
@@ -44,7 +44,7 @@ pub struct Dispatched {
 
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Returned {
+pub struct CodeAnswer {
     pub at: Timestamp,
     /// To be held against the key authorization.
     pub answer: String,

@@ -12,7 +12,7 @@ mod record;
 pub use account::{Account, AccountState};
 pub use authorization::{Authorization, AuthorizationState, Challenge, Response};
 pub use certificate::{CertificateRecord, CertificateState, Revocation, Revoked};
-pub use code::{Dispatched, Returned, SentCode};
+pub use code::{CodeAnswer, Dispatched, SentCode};
 pub use evidence::{DnssecStatus, Evidence, Observation};
 pub use id::{AccountId, AuthorizationId, CertificateId, ChallengeId, OrderId};
 pub use order::{Order, OrderFacts};

@@ -1,7 +1,7 @@
 //! Codes that are sent out and come back: made with the authorization, sent from what was written down, and matched with
 //! a challenge when they return.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use acme::Identifier;
 use jiff::Timestamp;
@@ -10,8 +10,8 @@ use super::{Authority, later, validate::as_ordered};
 use crate::{
     Failure,
     model::{
-        Authorization, AuthorizationId, AuthorizationState, Dispatched, Observation, Record, RecordChange, Returned,
-        SentCode,
+        Authorization, AuthorizationId, AuthorizationState, Challenge, CodeAnswer, Dispatched, Observation, Record,
+        RecordChange, SentCode,
     },
     ports::{Change, CodeTransport, Committed, Dispatch},
 };
@@ -21,7 +21,6 @@ use crate::{
 pub struct AwaitedCode {
     pub identifier: Identifier,
     pub code: String,
-    pub until: Timestamp,
 }
 
 /// What became of an answer.
@@ -34,50 +33,59 @@ pub enum CodeReturn {
 }
 
 impl Authority {
+    /// How the codes of a method get out, if it has any.
+    fn transport(&self, method: &str) -> Option<Arc<dyn CodeTransport>> {
+        self.registry.method(method)?.code()
+    }
+
+    /// Every challenge with a code, of every authorization that is offered.
+    fn coded<'a>(
+        &'a self,
+        offered: &'a [Authorization],
+    ) -> impl Iterator<Item = (&'a Authorization, u8, &'a Challenge, Arc<dyn CodeTransport>)> {
+        offered.iter().flat_map(move |authorization| {
+            let challenges = (0_u8..).zip(&authorization.challenges);
+            challenges.filter_map(move |(index, challenge)| {
+                Some((authorization, index, challenge, self.transport(&challenge.method)?))
+            })
+        })
+    }
+
     /// The codes that belong to what is offered, to be committed with it.
     pub(super) fn codes_for(&self, offered: &[Authorization]) -> Vec<RecordChange> {
-        let mut records = Vec::new();
-        for authorization in offered {
-            for (index, challenge) in authorization.challenges.iter().enumerate() {
-                let Some(transport) = self.registry.method(&challenge.method).and_then(|method| method.code()) else {
-                    continue;
-                };
-                let mut octets = vec![0; transport.octets()];
-                self.runtime.random(&mut octets);
-                let now = self.now();
-                let code = SentCode {
-                    authorization: authorization.id.0,
-                    challenge: index as u8,
-                    method: challenge.method.clone(),
-                    identifier: as_ordered(authorization),
-                    place: SentCode::place(&challenge.token),
-                    code: jose::base64url::encode(octets),
-                    offered: now,
-                    until: later(now, transport.window()),
-                    attempts: 0,
-                    sent: None,
-                    refused: None,
-                    returned: None,
-                };
-                records.push(RecordChange::Create(
-                    Record::new(&self.code_kind(), code.place.clone(), &code).due_at(now),
-                ));
-            }
-        }
-        records
+        let coded = self.coded(offered).map(|(authorization, index, challenge, transport)| {
+            let mut octets = vec![0; transport.octets()];
+            self.runtime.random(&mut octets);
+            let now = self.now();
+            let code = SentCode {
+                authorization: authorization.id.0,
+                challenge: index,
+                method: challenge.method.clone(),
+                identifier: as_ordered(authorization),
+                place: SentCode::place(&challenge.token),
+                code: jose::base64url::encode(octets),
+                offered: now,
+                until: later(now, transport.window()),
+                attempts: 0,
+                sent: None,
+                refused: None,
+                returned: None,
+            };
+            RecordChange::Create(Record::new(&self.code_kind(), code.place.clone(), &code).due_at(now))
+        });
+        coded.collect()
     }
 
     /// Counts the codes that would go out, before anything is made.
     pub(super) async fn count_codes(&self, offered: &[Authorization]) -> Result<(), Failure> {
-        for authorization in offered {
-            let Ok(name) = self.registry.admit(&as_ordered(authorization)) else {
-                continue;
-            };
-            for challenge in &authorization.challenges {
-                if let Some(transport) = self.registry.method(&challenge.method).and_then(|method| method.code()) {
-                    self.limit_codes(transport.limits(authorization.account, &name)).await?;
-                }
+        let mut limits = Vec::new();
+        for (authorization, _, _, transport) in self.coded(offered) {
+            if let Ok(name) = self.registry.admit(&as_ordered(authorization)) {
+                limits.push(transport.limits(authorization.account, &name));
             }
+        }
+        for limits in limits {
+            self.limit_codes(limits).await?;
         }
         Ok(())
     }
@@ -100,13 +108,13 @@ impl Authority {
         for record in due {
             let mut code: SentCode = record.read()?;
             if code.until <= now {
-                // RFC 8823 §7 and common sense: addresses are not kept longer than they serve.
+                // Addresses are not kept longer than they serve.
                 self.store
                     .commit(Change::records(vec![RecordChange::delete(&record)]))
                     .await?;
                 continue;
             }
-            let transport = self.registry.method(&code.method).and_then(|method| method.code());
+            let transport = self.transport(&code.method);
             let wanted = code.is_awaited(now) && code.sent.is_none();
             let Some(transport) = transport.filter(|_| wanted) else {
                 let until = code.until;
@@ -174,7 +182,6 @@ impl Authority {
         Ok(code.is_awaited(self.runtime.now()).then_some(AwaitedCode {
             identifier: code.identifier,
             code: code.code,
-            until: code.until,
         }))
     }
 
@@ -186,29 +193,30 @@ impl Authority {
         observations: Vec<Observation>,
     ) -> Result<CodeReturn, Failure> {
         let at = self.now();
-        self.note(place, |code| {
-            let takes = code.is_awaited(at);
-            if takes {
-                code.returned = Some(Returned {
-                    at,
-                    answer: answer.to_owned(),
-                    observations: observations.clone(),
-                });
-            }
-            takes
+        self.settle(place, |code| {
+            code.returned = Some(CodeAnswer {
+                at,
+                answer: answer.to_owned(),
+                observations: observations.clone(),
+            });
         })
         .await
     }
 
     /// A code cannot be delivered: nobody need wait for it.
     pub async fn code_undeliverable(&self, place: &str, why: &str) -> Result<CodeReturn, Failure> {
+        self.settle(place, |code| code.refused = Some(why.to_owned())).await
+    }
+
+    /// Decides what becomes of a code, if that is still open.
+    async fn settle(&self, place: &str, settle: impl Fn(&mut SentCode)) -> Result<CodeReturn, Failure> {
         let now = self.now();
         self.note(place, |code| {
-            let takes = code.is_awaited(now);
-            if takes {
-                code.refused = Some(why.to_owned());
+            let is_open = code.is_awaited(now);
+            if is_open {
+                settle(code);
             }
-            takes
+            is_open
         })
         .await
     }
@@ -278,7 +286,7 @@ impl Authority {
 
 /// When it is tried again: after the sending's own time, then more and more seldom, an hour apart at most.
 fn retry(code: &SentCode, now: Timestamp) -> Timestamp {
-    let pause = SENDING.saturating_mul(1 << (code.attempts - 1).min(5));
+    let pause = SENDING.saturating_mul(1 << code.attempts.saturating_sub(1).min(5));
     later(now, pause.min(Duration::from_secs(3600))).min(code.until)
 }
 

@@ -12,6 +12,7 @@ use storage::Database;
 use super::{Seams, added::added, issuers::issuers, policy::policy};
 use crate::{
     ca::OperatorDesk,
+    extensions::Service,
     world::{self, World},
 };
 
@@ -35,7 +36,7 @@ pub(super) struct Directory {
     pub issuers: Arc<Issuers>,
     pub front: Arc<Front>,
     /// Not yet running.
-    pub services: Vec<email_reply::server::Service>,
+    pub services: Vec<Service>,
 }
 
 /// The name of the directory at the root.

@@ -43,6 +43,17 @@ impl SigningKey {
             .map_err(|_| SigningKeyError)
     }
 
+    /// PKCS#8 in PEM.
+    pub fn from_pem(pem: &str) -> Result<Self, SigningKeyError> {
+        let (_, der) = pem_rfc7468::decode_vec(pem.as_bytes()).map_err(|_| SigningKeyError)?;
+        Self::from_pkcs8_der(&Zeroizing::new(der))
+    }
+
+    pub fn to_pem(&self) -> Zeroizing<String> {
+        let pem = pem_rfc7468::encode_string("PRIVATE KEY", pem_rfc7468::LineEnding::LF, &self.to_pkcs8_der());
+        Zeroizing::new(pem.expect("invariant: a key has fewer octets than memory"))
+    }
+
     /// PKCS#8 version 1, which everything reads.
     pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
         let der = match &self.0 {

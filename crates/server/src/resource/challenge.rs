@@ -44,13 +44,15 @@ pub fn object(front: &Front, authorization: &Authorization, index: u8) -> Option
 /// Until the next attempt (RFC 8555 §8.2), at least a second.
 fn retry_after(front: &Front, authorization: &Authorization) -> Option<u32> {
     match &authorization.state {
-        AuthorizationState::Processing { due, .. } => {
+        AuthorizationState::Processing { due, error, .. } => {
             let seconds = due.as_second() - front.authority.now().as_second();
-            Some(seconds.clamp(1, LONGEST_WAIT) as u32)
+            // Without a failure so far it is a code that is waited for, and that may come back at any moment.
+            let longest = if error.is_none() { LOOK_AGAIN } else { 3600 };
+            Some(seconds.clamp(1, longest) as u32)
         }
         _ => None,
     }
 }
 
-/// A code may come back at any moment of a day: nobody is sent away until its end.
-const LONGEST_WAIT: i64 = 5;
+/// Seconds.
+const LOOK_AGAIN: i64 = 5;

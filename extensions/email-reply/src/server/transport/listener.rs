@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::session::{Action, MOST_OCTETS, Session};
+use super::session::{Action, Answer, MOST_OCTETS, Session};
 
 /// A mail that somebody delivers.
 #[derive(Clone, Debug)]
@@ -133,17 +133,11 @@ async fn converse(stream: TcpStream, peer: IpAddr, settings: &Settings, desk: &d
                 .await?;
             return stream.flush().await;
         };
-        let mut action = session.command(&line);
-        if let Action::Ask(recipient) = action {
-            let acceptance = desk.accepts(&recipient).await;
-            action = session.asked(recipient, acceptance);
-        }
-        match action {
-            Action::Say(text) => stream.write_all(text.as_bytes()).await?,
-            Action::Ask(_) => unreachable!("an answer about a recipient asks about none"),
-            Action::End(text) => {
-                stream.write_all(text.as_bytes()).await?;
-                return stream.flush().await;
+        let answer = match session.command(&line) {
+            Action::Answer(answer) => answer,
+            Action::Ask(recipient) => {
+                let acceptance = desk.accepts(&recipient).await;
+                session.asked(recipient, acceptance)
             }
             Action::StartTls(text) => {
                 let Some(config) = &settings.tls else { return Ok(()) };
@@ -162,6 +156,7 @@ async fn converse(stream: TcpStream, peer: IpAddr, settings: &Settings, desk: &d
                     .map(|version| format!("{version:?}"));
                 stream = BufReader::new(Box::new(secured));
                 session.secured();
+                continue;
             }
             Action::Data(text) => {
                 stream.write_all(text.as_bytes()).await?;
@@ -186,7 +181,14 @@ async fn converse(stream: TcpStream, peer: IpAddr, settings: &Settings, desk: &d
                     };
                     taken.push(desk.take(delivery).await);
                 }
-                stream.write_all(session.taken(&taken).as_bytes()).await?;
+                Answer::Say(session.taken(&taken))
+            }
+        };
+        match answer {
+            Answer::Say(text) => stream.write_all(text.as_bytes()).await?,
+            Answer::End(text) => {
+                stream.write_all(text.as_bytes()).await?;
+                return stream.flush().await;
             }
         }
     }
@@ -310,5 +312,105 @@ mod tests {
         assert!(read(&large).await.unwrap_err().starts_with("552 5.3.4"));
         let long = b"a".repeat(LONGEST_LINE + 1);
         assert!(read(&long).await.unwrap_err().starts_with("550"));
+    }
+
+    struct Clerk;
+
+    impl Desk for Clerk {
+        fn accepts<'a>(&'a self, _recipient: &'a str) -> BoxFuture<'a, Acceptance> {
+            Box::pin(std::future::ready(Acceptance::Yes))
+        }
+
+        fn take<'a>(&'a self, delivery: Delivery) -> BoxFuture<'a, Taken> {
+            let taken = match delivery.recipient.starts_with("known") {
+                true => Taken::Done,
+                false => Taken::Refused("nobody".to_owned()),
+            };
+            Box::pin(std::future::ready(taken))
+        }
+    }
+
+    async fn listening(settings: Settings) -> SocketAddr {
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), settings).await.unwrap();
+        let address = listener.address().unwrap();
+        tokio::spawn(listener.serve(Arc::new(Clerk)));
+        address
+    }
+
+    fn settings(protocol: Protocol) -> Settings {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ServerConfig::builder_with_provider(provider);
+        let tls = tls.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let nobody = Arc::new(rustls::server::ResolvesServerCertUsingSni::new());
+        Settings {
+            protocol,
+            host: "ca.test".to_owned(),
+            tls: Some(Arc::new(tls.with_cert_resolver(nobody))),
+            connections: 3,
+            per_address: 2,
+            idle: Duration::from_secs(60),
+            longest: Duration::from_secs(600),
+        }
+    }
+
+    /// Everything that is said until the other side closes.
+    async fn said(address: SocketAddr, octets: &[u8]) -> String {
+        use tokio::io::AsyncReadExt as _;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(octets).await.unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).await.unwrap();
+        said
+    }
+
+    #[tokio::test]
+    async fn lmtp_answers_for_each_recipient_over_the_wire() {
+        let address = listening(settings(Protocol::Lmtp)).await;
+        let said = said(
+            address,
+            b"LHLO mail.alpha.test\r\nMAIL FROM:<a@alpha.test>\r\nRCPT TO:<known@ca.test>\r\nRCPT TO:<other@ca.test>\r\n\
+              DATA\r\nSubject: x\r\n\r\nx\r\n.\r\nQUIT\r\n",
+        )
+        .await;
+        let last: Vec<&str> = said.lines().rev().take(3).collect();
+        assert_eq!(
+            last,
+            ["221 2.0.0 ca.test closes", "550 5.7.1 nobody", "250 2.0.0 taken"]
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_ahead_of_tls_ends_the_connection_before_it_begins() {
+        let address = listening(settings(Protocol::Smtp)).await;
+        let said = said(address, b"EHLO a.test\r\nSTARTTLS\r\nMAIL FROM:<a@alpha.test>\r\n").await;
+        assert!(said.contains("STARTTLS"), "{said}");
+        assert!(!said.contains("go ahead") && !said.contains("2.1.0"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn an_address_has_so_many_connections_and_no_more() {
+        let address = listening(settings(Protocol::Smtp)).await;
+        let guest = async || {
+            let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
+            let mut line = String::new();
+            stream.read_line(&mut line).await.unwrap();
+            (stream, line)
+        };
+        let (first, _second) = (guest().await, guest().await);
+        assert!(first.1.starts_with("220 ca.test"), "{}", first.1);
+        let (_, refused) = guest().await;
+        assert_eq!(refused, "421 4.7.0 ca.test has too many connections\r\n");
+    }
+
+    #[test]
+    fn who_leaves_makes_room_for_another_of_the_same_address_and_all_addresses_share_what_there_is() {
+        let (guests, settings) = (Arc::new(Guests::default()), settings(Protocol::Smtp));
+        let admit = |last: u8| Guests::admit(&guests, IpAddr::from([192, 0, 2, last]), &settings);
+        let (first, _second) = (admit(1).unwrap(), admit(1).unwrap());
+        assert!(admit(1).is_none());
+        let _third = admit(2).unwrap();
+        assert!(admit(3).is_none());
+        drop(first);
+        assert!(admit(1).is_some());
     }
 }

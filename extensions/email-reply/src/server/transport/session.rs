@@ -24,13 +24,19 @@ pub struct Mail {
 /// What a command asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    Say(String),
+    Answer(Answer),
     /// Whether mail for it is taken is not the session's to know.
     Ask(String),
     /// The message follows, once this is said.
     Data(String),
     StartTls(String),
-    /// Said last.
+}
+
+/// What is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Say(String),
+    /// And then nothing more.
     End(String),
 }
 
@@ -83,7 +89,7 @@ impl Session {
             }
             "NOOP" => say("250 2.0.0 nothing done"),
             "VRFY" => say("252 2.1.5 send some mail, and see"),
-            "QUIT" => Action::End(line_of(&format!("221 2.0.0 {} closes", self.host))),
+            "QUIT" => end(&format!("221 2.0.0 {} closes", self.host)),
             _ => self.mistake("500 5.5.1 there is no such command here"),
         }
     }
@@ -118,7 +124,7 @@ impl Session {
             true => format!("250 {word}\r\n"),
             false => format!("250-{word}\r\n"),
         });
-        Action::Say(lines.collect())
+        Action::Answer(Answer::Say(lines.collect()))
     }
 
     fn mail(&mut self, rest: &str) -> Action {
@@ -129,7 +135,7 @@ impl Session {
             return self.mistake("503 5.5.1 there is a mail already; RSET forgets it");
         }
         if self.mails >= MOST_MAILS {
-            return Action::End(line_of("421 4.7.0 that is enough for one connection"));
+            return end("421 4.7.0 that is enough for one connection");
         }
         let Some((path, parameters)) = path(rest, "FROM:") else {
             return self.mistake("501 5.5.4 it is MAIL FROM:<address>");
@@ -166,17 +172,17 @@ impl Session {
     }
 
     /// What the desk said of a recipient.
-    pub fn asked(&mut self, recipient: String, acceptance: Acceptance) -> Action {
+    pub fn asked(&mut self, recipient: String, acceptance: Acceptance) -> Answer {
         match acceptance {
             Acceptance::Yes => {
                 if let Some(mail) = &mut self.mail {
                     mail.recipients.push(recipient);
                 }
-                say("250 2.1.5 ok")
+                Answer::Say(line_of("250 2.1.5 ok"))
             }
             // Who tries one address after the other is let go.
-            Acceptance::No(why) => self.mistake(&format!("550 5.1.1 {why}")),
-            Acceptance::Later(why) => say(&format!("451 4.3.0 {why}")),
+            Acceptance::No(why) => self.wrong(&format!("550 5.1.1 {why}")),
+            Acceptance::Later(why) => Answer::Say(line_of(&format!("451 4.3.0 {why}"))),
         }
     }
 
@@ -219,10 +225,14 @@ impl Session {
     }
 
     fn mistake(&mut self, line: &str) -> Action {
+        Action::Answer(self.wrong(line))
+    }
+
+    fn wrong(&mut self, line: &str) -> Answer {
         self.mistakes += 1;
         match self.mistakes > MOST_MISTAKES {
-            true => Action::End(line_of("421 4.7.0 too many mistakes")),
-            false => say(line),
+            true => Answer::End(line_of("421 4.7.0 too many mistakes")),
+            false => Answer::Say(line_of(line)),
         }
     }
 }
@@ -244,7 +254,11 @@ fn path<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
 }
 
 fn say(line: &str) -> Action {
-    Action::Say(line_of(line))
+    Action::Answer(Answer::Say(line_of(line)))
+}
+
+fn end(line: &str) -> Action {
+    Action::Answer(Answer::End(line_of(line)))
 }
 
 /// One line of a reply (RFC 5321 §4.5.3.1.5), whatever is quoted in it.
@@ -257,7 +271,7 @@ fn line_of(text: &str) -> String {
     text + "\r\n"
 }
 
-/// EXTENSIONS of a reply mail: text, signatures, and nothing else.
+/// A reply is a short text with signatures.
 pub const MOST_OCTETS: usize = 256 * 1024;
 const MOST_RECIPIENTS: usize = 5;
 const MOST_MAILS: usize = 10;
@@ -276,24 +290,28 @@ mod tests {
 
     fn said(action: Action) -> String {
         match action {
-            Action::Say(text) | Action::End(text) | Action::Data(text) | Action::StartTls(text) => text,
+            Action::Answer(answer) => text(answer),
+            Action::Data(text) | Action::StartTls(text) => text,
             Action::Ask(recipient) => panic!("asks about {recipient}"),
+        }
+    }
+
+    fn text(answer: Answer) -> String {
+        match answer {
+            Answer::Say(text) | Answer::End(text) => text,
         }
     }
 
     #[test]
     fn a_mail_goes_from_hello_to_its_envelope() {
         let mut session = session(Protocol::Smtp);
-        assert!(
-            said(session.command(b"EHLO mail.alpha.test")).contains("250-STARTTLS\r\n")
-                || said(session.command(b"EHLO mail.alpha.test")).ends_with("250 STARTTLS\r\n")
-        );
+        assert!(said(session.command(b"EHLO mail.alpha.test")).ends_with("250 STARTTLS\r\n"));
         assert!(said(session.command(b"mail from:<alice@alpha.test> SIZE=100 BODY=8BITMIME")).starts_with("250"));
         let Action::Ask(recipient) = session.command(b"RCPT TO:<a+b@ca.test>") else {
             panic!()
         };
         assert_eq!(recipient, "a+b@ca.test");
-        assert!(said(session.asked(recipient, Acceptance::Yes)).starts_with("250"));
+        assert!(text(session.asked(recipient, Acceptance::Yes)).starts_with("250"));
         assert!(matches!(session.command(b"DATA"), Action::Data(_)));
         let mail = session.envelope();
         assert_eq!(mail.return_path.as_deref(), Some("alice@alpha.test"));
@@ -314,7 +332,10 @@ mod tests {
             assert!(said(session.command(line)).starts_with('5'));
         }
         let ends = (0..MOST_MISTAKES).map(|_| session.command(b"XYZZY"));
-        assert!(ends.last().is_some_and(|action| matches!(action, Action::End(_))));
+        assert!(
+            ends.last()
+                .is_some_and(|action| matches!(action, Action::Answer(Answer::End(_))))
+        );
     }
 
     #[test]
@@ -322,7 +343,7 @@ mod tests {
         let mut session = session(Protocol::Smtp);
         session.command(b"EHLO a");
         session.command(b"MAIL FROM:<>");
-        let refused = said(session.asked(String::new(), Acceptance::No("no\r\n250 ok".to_owned())));
+        let refused = text(session.asked(String::new(), Acceptance::No("no\r\n250 ok".to_owned())));
         assert_eq!(refused, "550 5.1.1 no??250 ok\r\n");
     }
 

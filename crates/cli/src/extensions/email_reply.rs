@@ -1,4 +1,4 @@
-//! The two extensions that speak with mail servers, from their settings.
+//! `[extensions.email-reply]`, from its settings.
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -16,64 +16,16 @@ use ::mail::{
     message::domain::Domain,
     reply::Policy,
 };
+use validation::dns_client;
 
-use super::{Added, Context};
+use super::{Added, Context, mail_name::own_name};
 use crate::files;
 
-pub(super) fn email_tls(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
-    let settings: config::EmailTls = context.settings()?;
-    if !context.only_looks && !context.profiles.contains_key(&settings.profile) {
-        return Err(format!(
-            "profile: there is no profile {:?}; make one, [profile.{}], for certificates of mail services",
-            settings.profile, settings.profile
-        ));
-    }
-    let ports = email_tls::server::Ports::new(&settings.ports, settings.relay, &settings.dial)?;
-    let greets_as = match settings.greets_as {
-        None => mail_name(context.external_url),
-        Some(name) if is_mail_name(&name) => name,
-        Some(name) => {
-            return Err(format!(
-                "greets_as: {name:?} is no host name and no address in brackets (RFC 5321 §4.1.1.1)"
-            ));
-        }
-    };
-    let settings = email_tls::server::Settings {
-        profile: settings.profile,
-        ports,
-        drafted: settings.drafted,
-        srv_by_domain: settings.srv_by_domain,
-        domain_by_service: settings.domain_by_service,
-        domain_by_srv: settings.domain_by_srv,
-        greets_as,
-    };
-    email_tls::server::register(&mut added.registry, context.network.clone(), settings);
-    Ok(())
-}
-
-/// The host of a URL, as a mail server wants to hear it.
-fn mail_name(url: &str) -> String {
-    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = authority.split('/').next().unwrap_or_default();
-    if let Some(end) = authority.find(']') {
-        return format!("[IPv6:{}]", authority[..end].trim_start_matches('['));
-    }
-    let host = authority.split(':').next().unwrap_or_default();
-    match host.parse::<std::net::Ipv4Addr>() {
-        Ok(address) => format!("[{address}]"),
-        Err(_) => host.to_owned(),
-    }
-}
-
-fn is_mail_name(name: &str) -> bool {
-    let octet = |octet: u8| octet.is_ascii_alphanumeric() || b"-.:[]".contains(&octet);
-    !name.is_empty() && name.len() <= 255 && name.bytes().all(octet)
-}
-
-pub(super) fn email_reply(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
+pub(super) fn register(added: &mut Added, context: &Context<'_>) -> Result<(), String> {
     let settings: config::EmailReply = context.settings()?;
     ::email_reply::register(&mut added.registry, &context.network);
-    let Some(domain) = &settings.domain else {
+    // Mail comes to one place: who looks from elsewhere needs neither its keys nor its port.
+    let Some(domain) = settings.domain.as_ref().filter(|_| !context.only_looks) else {
         return Ok(());
     };
     let addresses = Addresses::new(&settings.local_part, domain)?;
@@ -81,7 +33,6 @@ pub(super) fn email_reply(added: &mut Added, context: &Context<'_>) -> Result<()
         .profiles
         .iter()
         .find(|profile| !context.profiles.contains_key(*profile))
-        && !context.only_looks
     {
         return Err(format!("profiles: there is no profile {profile:?}"));
     }
@@ -92,15 +43,7 @@ pub(super) fn email_reply(added: &mut Added, context: &Context<'_>) -> Result<()
             settings.window
         ));
     }
-    let host = match &settings.host {
-        None => mail_name(context.external_url),
-        Some(name) if is_mail_name(name) => name.clone(),
-        Some(name) => {
-            return Err(format!(
-                "host: {name:?} is no host name and no address in brackets (RFC 5321 §4.1.1.1)"
-            ));
-        }
-    };
+    let host = own_name("host", settings.host.clone(), context.external_url)?;
     let an_hour = |count| authority::Limit {
         count,
         period: Duration::from_secs(3600),
@@ -163,11 +106,12 @@ fn signers(settings: &config::EmailReply, domain: &Domain, folder: &Path) -> Res
     }
     let each = settings.dkim.iter().map(|(selector, file)| {
         let file = folder.join(file);
-        let key = files::read(&file)?;
-        let (_, der) = pem_rfc7468::decode_vec(key.as_bytes())
-            .map_err(|error| format!("dkim.{selector}: {} is no PEM file: {error}", file.display()))?;
-        let key = SigningKey::from_pkcs8_der(&der)
-            .map_err(|_| format!("dkim.{selector}: {} is no RSA or Ed25519 key in PKCS#8", file.display()))?;
+        let key = SigningKey::from_pem(&files::read(&file)?).map_err(|_| {
+            format!(
+                "dkim.{selector}: {} is no RSA or Ed25519 key as PKCS#8 in PEM",
+                file.display()
+            )
+        })?;
         Signer::new(domain.clone(), selector, key).ok_or_else(|| format!("dkim: {selector:?} is no selector"))
     });
     each.collect()
@@ -224,8 +168,7 @@ fn tls(settings: &config::EmailReply, folder: &Path) -> Result<Option<Arc<rustls
 }
 
 fn resolver(resolvers: &[SocketAddr]) -> Result<SocketAddr, String> {
-    let system = || validation::dns_client::system_resolvers().ok()?.into_iter().next();
-    let first = resolvers.first().copied().or_else(system);
+    let first = dns_client::resolver(resolvers.first().copied());
     first.ok_or_else(|| "direct: the system names no resolver; name one in validation.resolvers".to_owned())
 }
 
