@@ -9,6 +9,7 @@ pub mod client;
 mod dns;
 mod mailbox;
 pub mod server;
+mod smtp;
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! `vidimus smime`: certificates for mailboxes, and whether a mailbox could have one.
 
+mod access;
+mod answered;
 mod doctor;
 mod domain_findings;
 mod enroll;
@@ -7,8 +9,10 @@ mod imap;
 mod keys;
 mod message;
 mod paste;
+mod renew;
 mod report;
 mod server_url;
+mod settings;
 mod solver;
 mod submission;
 #[cfg(test)]
@@ -35,7 +39,7 @@ enum SmimeVerb {
     /// Order a certificate for a mailbox and answer the challenge mail, by IMAP and submission or by hand
     Enroll(Box<enroll::EnrollArgs>),
     /// Renew those that are due
-    Renew(enroll::RenewArgs),
+    Renew(renew::RenewArgs),
     /// Say whether a certificate by mail reply (RFC 8823) would work for a mailbox, and what to mend; needs no CA
     Doctor(DoctorArgs),
 }
@@ -61,8 +65,8 @@ struct DoctorArgs {
 impl SmimeCommand {
     pub async fn run(self, out: &mut Output) -> ExitCode {
         match self.verb {
-            SmimeVerb::Enroll(args) => enroll::enroll(*args, out).await,
-            SmimeVerb::Renew(args) => enroll::renew_command(args, out).await,
+            SmimeVerb::Enroll(args) => enroll::run(*args, out).await,
+            SmimeVerb::Renew(args) => renew::run(args, out).await,
             SmimeVerb::Doctor(args) => doctor_command(args, out).await,
         }
     }

@@ -3,9 +3,6 @@
 
 use std::{
     collections::HashSet,
-    fs,
-    io::Write as _,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -27,6 +24,7 @@ use mail::{
 };
 
 use super::{
+    answered::Answered,
     imap::{Candidate, Imap},
     paste,
     submission::Submission,
@@ -49,8 +47,7 @@ pub enum Way {
 pub struct ReplySolver {
     pub mailbox: Mailbox,
     pub way: Arc<Way>,
-    /// The Message-IDs that were answered, one a line.
-    pub answered: PathBuf,
+    pub answered: Answered,
 }
 
 impl Solver for ReplySolver {
@@ -183,26 +180,21 @@ impl ReplySolver {
             Ok(received) => received,
             Err(fault) => return Ok(Err(Left::Fault(fault))),
         };
-        // 8823-3-7
-        let id = received.message_id.as_ref().map(ToString::to_string);
-        let known = fs::read_to_string(&self.answered).unwrap_or_default();
-        Ok(match id {
-            Some(id) if known.lines().any(|line| line == id) => Err(Left::Answered),
+        Ok(match &received.message_id {
+            Some(id) if self.answered.has(id) => Err(Left::Answered),
             _ => Ok(received),
         })
     }
 
     /// Before it is answered: a reply that was not sent costs a new order, one that is sent twice may cost more.
     fn remember(&self, received: &Received) -> Result<(), SolverError> {
-        let Some(id) = &received.message_id else { return Ok(()) };
-        let file = |source| SolverError::File {
-            path: self.answered.clone(),
-            source,
+        let Some(id) = &received.message_id else {
+            return Ok(());
         };
-        let opened = fs::OpenOptions::new().create(true).append(true).open(&self.answered);
-        let mut opened = opened.map_err(file)?;
-        writeln!(opened, "{id}").map_err(file)?;
-        opened.sync_all().map_err(file)
+        self.answered.add(id).map_err(|source| SolverError::File {
+            path: self.answered.path().clone(),
+            source,
+        })
     }
 }
 

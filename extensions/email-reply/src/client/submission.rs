@@ -3,8 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use lettre::{
-    Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor,
-    address::Envelope,
+    AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor,
     transport::smtp::{
         authentication::Credentials,
         client::{Certificate, Tls, TlsParameters},
@@ -13,6 +12,7 @@ use lettre::{
 use mail::message::address::Mailbox;
 
 use super::server_url::ServerUrl;
+use crate::smtp::{chain, envelope};
 
 pub struct Submission {
     pub server: ServerUrl,
@@ -27,11 +27,7 @@ pub struct Submission {
 impl Submission {
     /// `Err` is a sentence.
     pub async fn send(&self, from: &Mailbox, to: &Mailbox, octets: &[u8]) -> Result<(), String> {
-        let address = |mailbox: &Mailbox| {
-            let parsed: Result<Address, _> = mailbox.to_string().parse();
-            parsed.map_err(|error| format!("mail of {mailbox} cannot be sent: {error}"))
-        };
-        let envelope = Envelope::new(Some(address(from)?), vec![address(to)?]).map_err(|error| error.to_string())?;
+        let envelope = envelope(&from.to_string(), &to.to_string())?;
         let dial = self
             .connect
             .map_or_else(|| self.server.host.clone(), |address| address.to_string());
@@ -42,11 +38,8 @@ impl Submission {
             .credentials(Credentials::new(self.user.clone(), self.password.clone()))
             .build();
         let sent = transport.send_raw(&envelope, octets).await;
-        sent.map(drop).map_err(|error| {
-            let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-            let causes: Vec<String> = causes.map(ToString::to_string).collect();
-            format!("the reply was not taken by {}: {}", self.server, causes.join(": "))
-        })
+        sent.map(drop)
+            .map_err(|error| format!("the reply was not taken by {}: {}", self.server, chain(&error)))
     }
 
     fn tls(&self) -> Result<Tls, String> {

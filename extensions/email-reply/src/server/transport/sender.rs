@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use lettre::{
-    Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor,
+    AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor,
     address::Envelope,
     transport::smtp::{
         authentication::Credentials,
@@ -15,7 +15,10 @@ use mail::spf::{Family, SpfDns as _};
 use tokio::time::timeout;
 use validation::dial::Network;
 
-use crate::dns::Recursor;
+use crate::{
+    dns::Recursor,
+    smtp::{chain, envelope},
+};
 
 /// Where mail goes.
 pub enum Route {
@@ -164,14 +167,6 @@ impl Sender {
     }
 }
 
-fn envelope(from: &str, to: &str) -> Result<Envelope, String> {
-    let parse = |text: &str| {
-        text.parse::<Address>()
-            .map_err(|error| format!("mail cannot be sent to {text:?}: {error}"))
-    };
-    Envelope::new(Some(parse(from)?), vec![parse(to)?]).map_err(|error| error.to_string())
-}
-
 fn tls_of(tls: Tls, host: &str) -> Result<LettreTls, String> {
     let parameters = |is_checked: bool| {
         let parameters = TlsParameters::builder(host.to_owned())
@@ -185,11 +180,6 @@ fn tls_of(tls: Tls, host: &str) -> Result<LettreTls, String> {
         Tls::IfOffered => LettreTls::Opportunistic(parameters(false)?),
         Tls::Required => LettreTls::Required(parameters(true)?),
     })
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// What strangers say is bounded before it is kept.
