@@ -72,7 +72,7 @@ impl<D: SpfDns + Send> Inbox<D> {
         let awaited = match self.authority.awaited_code(&place).await {
             Ok(Some(awaited)) => awaited,
             Ok(None) => return Taken::Refused("no challenge waits for an answer at this address".to_owned()),
-            Err(failure) => return Taken::Later(failure.to_string()),
+            Err(failure) => return settled(Err(failure)),
         };
         let recipient = self.addresses.of_place(&place);
         if delivery.return_path.is_none()

@@ -3,14 +3,14 @@
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use authority::ports::BoxFuture;
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
@@ -128,10 +128,7 @@ async fn converse(stream: TcpStream, peer: IpAddr, settings: &Settings, desk: &d
     loop {
         stream.flush().await?;
         let Some(line) = timeout(settings.idle, line(&mut stream, LONGEST_COMMAND)).await?? else {
-            stream
-                .write_all(b"500 5.5.2 a command is one line, ended by CRLF\r\n")
-                .await?;
-            return stream.flush().await;
+            return part(&mut stream, "500 5.5.2 a command is one line, ended by CRLF\r\n").await;
         };
         let answer = match session.command(&line) {
             Action::Answer(answer) => answer,
@@ -163,10 +160,7 @@ async fn converse(stream: TcpStream, peer: IpAddr, settings: &Settings, desk: &d
                 stream.flush().await?;
                 let octets = match message(&mut stream, settings.idle).await? {
                     Ok(octets) => octets,
-                    Err(why) => {
-                        stream.write_all(why.as_bytes()).await?;
-                        return stream.flush().await;
-                    }
+                    Err(why) => return part(&mut stream, &why).await,
                 };
                 let mail = session.envelope();
                 let mut taken = Vec::with_capacity(mail.recipients.len());
@@ -192,6 +186,17 @@ async fn converse(stream: TcpStream, peer: IpAddr, settings: &Settings, desk: &d
             }
         }
     }
+}
+
+/// The last word to a host that may still be sending: closing on it would throw the word away with what it sends
+/// (RFC 9293 §3.10.7.1), so that is read, within limits, and dropped.
+async fn part<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, words: &str) -> io::Result<()> {
+    stream.write_all(words.as_bytes()).await?;
+    stream.shutdown().await?;
+    let mut rest = stream.take(MOST_DROPPED);
+    let mut nowhere = tokio::io::sink();
+    let _ = timeout(LONGEST_PARTING, tokio::io::copy_buf(&mut rest, &mut nowhere)).await;
+    Ok(())
 }
 
 /// One line without its CRLF; `None` where it is too long or ended by LF alone.
@@ -256,6 +261,7 @@ struct Guest {
 
 impl Guests {
     fn admit(guests: &Arc<Self>, address: IpAddr, settings: &Settings) -> Option<Guest> {
+        let address = household(address);
         let mut there = guests.0.lock().unwrap_or_else(PoisonError::into_inner);
         let from_there = there.get(&address).copied().unwrap_or_default();
         if there.values().sum::<usize>() >= settings.connections || from_there >= settings.per_address {
@@ -266,6 +272,14 @@ impl Guests {
             guests: guests.clone(),
             address,
         })
+    }
+}
+
+/// Whom an address counts for: of IPv6 one host has a whole /64.
+fn household(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        v4 => v4,
     }
 }
 
@@ -284,6 +298,8 @@ impl Drop for Guest {
 const LONGEST_COMMAND: usize = 1000;
 /// RFC 5321 §4.5.3.1.6 has 1000; there are programs that do not break lines.
 const LONGEST_LINE: usize = 16 * 1024;
+const MOST_DROPPED: u64 = 16 * 1024 * 1024;
+const LONGEST_PARTING: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -355,7 +371,6 @@ mod tests {
 
     /// Everything that is said until the other side closes.
     async fn said(address: SocketAddr, octets: &[u8]) -> String {
-        use tokio::io::AsyncReadExt as _;
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(octets).await.unwrap();
         let mut said = String::new();
@@ -385,6 +400,25 @@ mod tests {
         let said = said(address, b"EHLO a.test\r\nSTARTTLS\r\nMAIL FROM:<a@alpha.test>\r\n").await;
         assert!(said.contains("STARTTLS"), "{said}");
         assert!(!said.contains("go ahead") && !said.contains("2.1.0"), "{said}");
+    }
+
+    // 8823-3-14
+    #[tokio::test]
+    async fn who_sends_too_much_hears_why_though_it_sends_all_of_it_first() {
+        let address = listening(settings(Protocol::Smtp)).await;
+        let mut mail = b"EHLO a.test\r\nMAIL FROM:<>\r\nRCPT TO:<known@ca.test>\r\nDATA\r\n".to_vec();
+        mail.extend([&b"a".repeat(900)[..], b"\r\n"].concat().repeat(8000));
+        let said = said(address, &mail).await;
+        assert!(said.contains("552 5.3.4"), "{said}");
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_count_as_one_and_those_of_another_do_not() {
+        let (guests, settings) = (Arc::new(Guests::default()), settings(Protocol::Smtp));
+        let admit = |text: &str| Guests::admit(&guests, text.parse().unwrap(), &settings);
+        let _first = (admit("2001:db8::1").unwrap(), admit("2001:db8::2").unwrap());
+        assert!(admit("2001:db8::ffff:0:0:3").is_none());
+        assert!(admit("2001:db8:0:1::1").is_some());
     }
 
     #[tokio::test]

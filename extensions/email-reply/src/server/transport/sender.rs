@@ -9,6 +9,7 @@ use lettre::{
         authentication::Credentials,
         client::{Tls as LettreTls, TlsParameters},
         extension::ClientId,
+        response::{Category, Code, Detail, Severity},
     },
 };
 use mail::spf::{Family, SpfDns as _};
@@ -161,10 +162,20 @@ impl Sender {
                 let words: Vec<&str> = response.message().collect();
                 Sent::Accepted(shown(&format!("{host}:{port}: {}", words.join(" "))))
             }
-            Err(error) if error.is_permanent() => Sent::Refused(shown(&format!("{host}:{port}: {error}"))),
+            Err(error) if error.status().is_some_and(is_of_the_mail) => {
+                Sent::Refused(shown(&format!("{host}:{port}: {error}")))
+            }
             Err(error) => Sent::Later(shown(&format!("{host}:{port}: {}", chain(&error)))),
         }
     }
+}
+
+/// Whether a reply is a last word on this mail (RFC 5321 §4.2.2: x5x speaks of mail, x3x of authentication). 554 is also
+/// what a host says that takes no mail from us at all (§3.1): another may.
+fn is_of_the_mail(code: Code) -> bool {
+    code.severity == Severity::PermanentNegativeCompletion
+        && code.category == Category::MailSystem
+        && code.detail != Detail::Four
 }
 
 fn tls_of(tls: Tls, host: &str) -> Result<LettreTls, String> {
@@ -192,3 +203,62 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MOST_EXCHANGES: usize = 4;
 const MOST_ADDRESSES: usize = 4;
 const LONGEST_WORDS: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// A mail server that answers each command by what it begins with.
+    async fn sent_to(greeting: &'static str, answers: &'static [(&'static str, &'static str)]) -> Sent {
+        let socket = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = socket.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (stream, _) = socket.accept().await.unwrap();
+            let mut stream = BufReader::new(stream);
+            let mut say = greeting.to_owned();
+            loop {
+                stream.write_all(format!("{say}\r\n").as_bytes()).await.unwrap();
+                let mut line = String::new();
+                if stream.read_line(&mut line).await.unwrap_or_default() == 0 {
+                    return;
+                }
+                let answer = answers.iter().find(|(verb, _)| line.starts_with(verb));
+                say = answer.map_or("250 ok", |(_, answer)| answer).to_owned();
+            }
+        });
+        let route = Route::Relay {
+            host: "127.0.0.1".to_owned(),
+            port,
+            tls: Tls::Never,
+            credentials: Some(("ca".to_owned(), "secret".to_owned())),
+        };
+        let sender = Sender::new(route, "ca.test".to_owned());
+        sender
+            .send("ca@ca.test", "alice@alpha.test", b"Subject: x\r\n\r\nx\r\n")
+            .await
+    }
+
+    const EHLO: (&str, &str) = ("EHLO", "250-mail.alpha.test\r\n250 AUTH PLAIN");
+
+    #[tokio::test]
+    async fn a_mailbox_that_is_not_there_is_a_last_word() {
+        let answers = &[EHLO, ("AUTH", "235 ok"), ("RCPT", "550 5.1.1 nobody")];
+        assert!(matches!(sent_to("220 hello", answers).await, Sent::Refused(why) if why.contains("nobody")));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_want_us_or_our_password_says_nothing_of_the_mailbox() {
+        let wrong = sent_to("220 hello", &[EHLO, ("AUTH", "535 5.7.8 wrong password")]).await;
+        assert!(
+            matches!(&wrong, Sent::Later(why) if why.contains("535") || why.contains("wrong")),
+            "{wrong:?}"
+        );
+        let closed = sent_to("554 no service here", &[EHLO]).await;
+        assert!(matches!(&closed, Sent::Later(_)), "{closed:?}");
+    }
+}

@@ -9,6 +9,7 @@ pub struct Session {
     offers_tls: bool,
     helo: Option<String>,
     mail: Option<Mail>,
+    commands: usize,
     mistakes: usize,
     mails: usize,
 }
@@ -48,6 +49,7 @@ impl Session {
             offers_tls,
             helo: None,
             mail: None,
+            commands: 0,
             mistakes: 0,
             mails: 0,
         }
@@ -72,6 +74,10 @@ impl Session {
 
     /// One command, without its end of line.
     pub fn command(&mut self, line: &[u8]) -> Action {
+        self.commands += 1;
+        if self.commands > MOST_COMMANDS {
+            return end("421 4.7.0 that is enough for one connection");
+        }
         let Ok(line) = std::str::from_utf8(line) else {
             return self.mistake("500 5.5.2 a command is ASCII, and addresses in it UTF-8");
         };
@@ -244,13 +250,28 @@ fn path<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
         return None;
     }
     let path = rest[keyword.len()..].trim_start().strip_prefix('<')?;
-    let end = path.rfind('>')?;
+    let end = end_of_path(path)?;
     let (path, parameters) = (&path[..end], &path[end + 1..]);
     let path = match path.strip_prefix('@') {
         Some(routed) => routed.split_once(':')?.1,
         None => path,
     };
     (path.len() <= LONGEST_PATH).then_some((path, parameters))
+}
+
+/// Where the bracket closes: in a quoted local part it does not (RFC 5321 §4.1.2).
+fn end_of_path(path: &str) -> Option<usize> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    path.char_indices().find_map(|(at, c)| {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            '>' if !is_quoted => return Some(at),
+            _ => {}
+        }
+        None
+    })
 }
 
 fn say(line: &str) -> Action {
@@ -275,6 +296,8 @@ fn line_of(text: &str) -> String {
 pub const MOST_OCTETS: usize = 256 * 1024;
 const MOST_RECIPIENTS: usize = 5;
 const MOST_MAILS: usize = 10;
+/// Ten mails with five recipients each, and some talk.
+const MOST_COMMANDS: usize = 100;
 const MOST_MISTAKES: usize = 20;
 const LONGEST_NAME: usize = 255;
 const LONGEST_PATH: usize = 320;
@@ -363,5 +386,24 @@ mod tests {
         );
         assert_eq!(path("TO:a@b.test", "TO:"), None);
         assert_eq!(path("é", "TO:"), None);
+    }
+
+    #[test]
+    fn a_session_has_so_many_commands_though_none_is_a_mistake() {
+        let mut session = session(Protocol::Smtp);
+        for _ in 0..MOST_COMMANDS {
+            assert_eq!(session.command(b"NOOP"), say("250 2.0.0 nothing done"));
+        }
+        let last = session.command(b"NOOP");
+        assert!(matches!(last, Action::Answer(Answer::End(text)) if text.starts_with("421 4.7.0")));
+    }
+
+    #[test]
+    fn a_path_ends_at_its_own_bracket_whatever_brackets_follow_or_are_quoted_in_it() {
+        assert_eq!(path("FROM:<a@b.test> AUTH=<>", "FROM:"), Some(("a@b.test", " AUTH=<>")));
+        assert_eq!(path("FROM:<> AUTH=<a@b.test>", "FROM:"), Some(("", " AUTH=<a@b.test>")));
+        let quoted = r#"<"a>\"b"@c.test>"#;
+        assert_eq!(path(&format!("TO:{quoted}"), "TO:"), Some((r#""a>\"b"@c.test"#, "")));
+        assert_eq!(path(r#"TO:<"a>@c.test"#, "TO:"), None);
     }
 }
