@@ -2,6 +2,7 @@
 //! the artefact and a foreign program's verdict.
 
 mod csr_first;
+mod daemons;
 mod mail;
 mod smime;
 

@@ -97,7 +97,7 @@ pub struct EmailReply {
     pub tls_key: Option<PathBuf>,
     /// Whether mail comes to `listen` straight from its senders' hosts, so that SPF says something about them. Where it does not, replies count only if their signature also covers the absence of List-* fields, or `coverage` is `strict`.
     pub direct: bool,
-    /// The mail server that takes challenge mails, as `HOST:PORT`; without it they are delivered to each domain's own.
+    /// The mail server that takes challenge mails, as `HOST:PORT`; without it they are delivered to each domain's own, which is not yet bounded against hostile servers (what they say, how long they take, DNSSEC of their names): not before strangers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relay: Option<String>,
     /// Whether it must speak TLS: `required`, `if-offered` or `never`.

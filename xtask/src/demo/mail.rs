@@ -19,7 +19,7 @@ use std::{
 
 use site::{ADDRESS, DOMAIN, HOST, SERVICES, Site};
 
-use super::{Server, type_in, typed, vidimus};
+use super::{Server, daemons, type_in, typed, vidimus};
 use crate::{
     packages,
     run::{Outcome, output, run},
@@ -60,10 +60,7 @@ const PRIVATE: &[&str] = &[
 
 /// In the private network.
 pub fn inside(folder: &Path) -> Outcome {
-    // Daemons have users of their own, who must get there.
-    let site_folder = std::env::temp_dir().join(format!("vidimus-mail-{:x}", fingerprint(folder)));
-    let _ = fs::remove_dir_all(&site_folder);
-    fs::create_dir_all(&site_folder).map_err(|error| format!("{}: {error}", site_folder.display()))?;
+    let site_folder = daemons::site_folder("mail", folder)?;
     let outcome = in_site(folder, &site_folder);
     match &outcome {
         Ok(()) => {
@@ -384,14 +381,6 @@ fn read(path: &Path) -> Outcome<String> {
 
 fn short(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Differs between checkouts, which may run side by side.
-fn fingerprint(path: &Path) -> u64 {
-    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-    let mut hasher = DefaultHasher::new();
-    (path, target()).hash(&mut hasher);
-    hasher.finish()
 }
 
 const API: &str = "127.0.0.1:14000";

@@ -2,14 +2,16 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
+    process::Command,
 };
 
-use super::{Server, type_in, vidimus};
+use super::{
+    Server,
+    daemons::{quiet, site_folder, wait_for},
+    type_in, vidimus,
+};
 use crate::run::{Outcome, output};
 
 pub fn show(folder: &Path) -> Outcome {
@@ -139,12 +141,10 @@ struct Site {
 
 impl Site {
     fn start(folder: &Path) -> Outcome<Self> {
-        // Daemons have users of their own, who must get there.
-        let made = output(Command::new("mktemp").args(["-d", "-t", "vidimus-smime.XXXXXX"]))?;
         let ports = free_ports()?;
         let [smtp, submission, imaps, sasl, milter, inbox] = ports;
         let site = Self {
-            folder: PathBuf::from(made.trim()),
+            folder: site_folder("smime", folder)?,
             smtp,
             submission,
             imaps,
@@ -154,10 +154,10 @@ impl Site {
         let names = ["SMTP", "SUBMISSION", "IMAPS", "SASL", "MILTER", "INBOX"];
         let mut start = site.script(folder, "start");
         start.envs(names.into_iter().zip(ports.map(|port| port.to_string())));
-        site.quiet(start)?;
+        quiet(&mut start)?;
         [smtp, submission, imaps, sasl, milter]
             .into_iter()
-            .try_for_each(wait_for)?;
+            .try_for_each(|port| wait_for(&format!("127.0.0.1:{port}")))?;
         Ok(site)
     }
 
@@ -165,18 +165,6 @@ impl Site {
         let mut script = Command::new("sh");
         script.arg(folder.join("site.sh")).arg(verb).arg(&self.folder);
         script
-    }
-
-    /// Daemons keep what they inherit open, so what they say goes to a file.
-    fn quiet(&self, mut command: Command) -> Outcome {
-        let path = self.folder.join("said");
-        let log = fs::File::create(&path).and_then(|file| Ok((file.try_clone()?, file)));
-        let (out, err) = log.map_err(|error| format!("{}: {error}", path.display()))?;
-        let ended = command.stdin(Stdio::null()).stdout(out).stderr(err).status();
-        match ended {
-            Ok(status) if status.success() => Ok(()),
-            other => Err(format!("{other:?}: {}", fs::read_to_string(&path).unwrap_or_default())),
-        }
     }
 
     fn read(&self, name: &str) -> Outcome<String> {
@@ -190,7 +178,7 @@ impl Drop for Site {
         let mut stop = Command::new("sh");
         stop.args(["-c", include_str!("smime/site.sh"), "site.sh", "stop"])
             .arg(&self.folder);
-        let _ = self.quiet(stop);
+        let _ = quiet(&mut stop);
         if !std::thread::panicking() {
             let _ = fs::remove_dir_all(&self.folder);
         }
@@ -205,15 +193,4 @@ fn free_ports<const N: usize>() -> Outcome<[u16; N]> {
         .filter_map(|listener| Some(listener.local_addr().ok()?.port()))
         .collect();
     ports.try_into().map_err(|_| "there are no free ports".to_owned())
-}
-
-fn wait_for(port: u16) -> Outcome {
-    let end = Instant::now() + Duration::from_secs(20);
-    while Instant::now() < end {
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(50));
-    }
-    Err(format!("nothing listens on port {port} after 20 s"))
 }

@@ -91,7 +91,7 @@ pub(super) fn register(added: &mut Added, context: &Context<'_>) -> Result<(), S
             inbox,
         },
     );
-    added.services.push(service);
+    added.services.push(Box::new(service));
     Ok(())
 }
 

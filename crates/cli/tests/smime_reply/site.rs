@@ -12,6 +12,7 @@ use conformance::{
     world::{Account, Challenge, Order},
 };
 use email_reply::server::transport::{
+    guests::Room,
     listener::{self, Acceptance, Delivery, Desk, Listener, Protocol, Taken},
     sender::{Route, Sender, Sent, Tls},
 };
@@ -260,8 +261,10 @@ fn settings(host: &str) -> listener::Settings {
         protocol: Protocol::Smtp,
         host: host.to_owned(),
         tls: None,
-        connections: 10,
-        per_address: 10,
+        room: Room {
+            connections: 10,
+            per_address: 10,
+        },
         idle: Duration::from_secs(60),
         longest: Duration::from_secs(600),
     }

@@ -18,6 +18,7 @@ use self::{
     method::EmailReply,
     outbox::{Limits, Outbox},
     transport::{
+        guests::Room,
         listener::{self, Listener, Protocol},
         sender::{Route, Sender},
     },
@@ -50,10 +51,14 @@ pub struct InboxSettings {
 }
 
 /// What runs as long as the authority does, once it listens. `Err` names the setting that is wrong.
-pub type Service = Box<dyn FnOnce(Authority) -> BoxFuture<'static, Result<BoxFuture<'static, ()>, String>> + Send>;
+type Listening = Result<BoxFuture<'static, ()>, String>;
 
 /// Adds the method; what comes back is to be run.
-pub fn register(registry: &mut Registry, network: &Arc<Network>, settings: Settings) -> Service {
+pub fn register(
+    registry: &mut Registry,
+    network: &Arc<Network>,
+    settings: Settings,
+) -> impl FnOnce(Authority) -> BoxFuture<'static, Listening> + Send + use<> {
     let outbox = Outbox {
         addresses: settings.addresses.clone(),
         signers: settings.signers.into(),
@@ -69,7 +74,7 @@ pub fn register(registry: &mut Registry, network: &Arc<Network>, settings: Setti
         clock: network.clock.clone(),
     }));
     let (network, addresses, host, inbox) = (network.clone(), settings.addresses, settings.host, settings.inbox);
-    Box::new(move |authority| Box::pin(listen(authority, network, addresses, host, inbox)))
+    move |authority| Box::pin(listen(authority, network, addresses, host, inbox))
 }
 
 async fn listen(
@@ -78,13 +83,12 @@ async fn listen(
     addresses: Addresses,
     host: String,
     settings: InboxSettings,
-) -> Result<BoxFuture<'static, ()>, String> {
+) -> Listening {
     let listen = listener::Settings {
         protocol: settings.protocol,
         host,
         tls: settings.tls,
-        connections: CONNECTIONS,
-        per_address: PER_ADDRESS,
+        room: ROOM,
         idle: IDLE,
         longest: LONGEST,
     };
@@ -105,7 +109,9 @@ async fn listen(
     Ok(Box::pin(listener.serve(Arc::new(desk))))
 }
 
-const CONNECTIONS: usize = 100;
-const PER_ADDRESS: usize = 10;
+const ROOM: Room = Room {
+    connections: 100,
+    per_address: 10,
+};
 const IDLE: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(600);

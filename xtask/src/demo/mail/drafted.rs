@@ -8,9 +8,10 @@ use std::{
     slice,
 };
 
+use super::super::daemons::wait_for;
 use super::{
     Server, each_shows, each_shows_at, expect, has, peer, read, said,
-    site::{ADDRESS, DOMAIN, HOST, LEGACY, LEGACY_ADDRESS, SERVICES, wait_for},
+    site::{ADDRESS, DOMAIN, HOST, LEGACY, LEGACY_ADDRESS, SERVICES},
     typed, vidimus,
 };
 use crate::run::Outcome;

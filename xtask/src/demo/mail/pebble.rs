@@ -8,9 +8,10 @@ use std::{
 
 use serde_json::json;
 
+use super::super::daemons::wait_for;
 use super::{
     each_shows, expect, said,
-    site::{DOMAIN, HOST, wait_for},
+    site::{DOMAIN, HOST},
 };
 use crate::run::{Outcome, output};
 

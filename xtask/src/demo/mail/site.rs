@@ -2,13 +2,13 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     thread::sleep,
     time::{Duration, Instant},
 };
 
+use super::super::daemons::{quiet, wait_for};
 use crate::run::{Outcome, output};
 
 pub const HOST: &str = "mail.alpha.test";
@@ -181,37 +181,6 @@ fn mount(path: &Path, name: &str) -> Outcome {
             .arg(path)
             .arg(format!("/etc/{name}")),
     )
-}
-
-/// Daemons keep what they inherit open, so they inherit nothing; what they said goes to a file.
-fn quiet(command: &mut Command) -> Outcome {
-    let log = std::env::temp_dir().join(format!("vidimus-demo-{}.log", std::process::id()));
-    let said = fs::File::create(&log).and_then(|file| Ok((file.try_clone()?, file)));
-    let (out, err) = said.map_err(|error| format!("{}: {error}", log.display()))?;
-    let ended = command.stdin(Stdio::null()).stdout(out).stderr(err).status();
-    let text = fs::read_to_string(&log).unwrap_or_default();
-    let _ = fs::remove_file(&log);
-    match ended {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!(
-            "`{}` ended with {status}: {}",
-            super::super::typed(command),
-            text.trim_end()
-        )),
-        Err(error) => Err(format!("`{}` cannot be run: {error}", super::super::typed(command))),
-    }
-}
-
-pub fn wait_for(address: &str) -> Outcome {
-    let to: SocketAddr = address.parse().map_err(|error| format!("{address}: {error}"))?;
-    let end = Instant::now() + PATIENCE;
-    while Instant::now() < end {
-        if TcpStream::connect_timeout(&to, STEP).is_ok() {
-            return Ok(());
-        }
-        sleep(STEP);
-    }
-    Err(format!("nothing listens on {address}"))
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,22 +1,25 @@
 //! A mail server for replies: whoever connects, what they may use up, and whom it is for.
 
 use std::{
-    collections::HashMap,
     io,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
 use authority::ports::BoxFuture;
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::session::{Action, Answer, MOST_OCTETS, Session};
+use super::{
+    guests::{Guests, Room},
+    session::{Action, Answer, Session},
+    wire::{LONGEST_COMMAND, line, message, part},
+};
 
 /// A mail that somebody delivers.
 #[derive(Clone, Debug)]
@@ -66,9 +69,7 @@ pub struct Settings {
     /// What it calls itself.
     pub host: String,
     pub tls: Option<Arc<rustls::ServerConfig>>,
-    /// At once.
-    pub connections: usize,
-    pub per_address: usize,
+    pub room: Room,
     /// Without a word from the other side.
     pub idle: Duration,
     pub longest: Duration,
@@ -103,7 +104,7 @@ impl Listener {
                 }
             };
             let (settings, desk) = (self.settings.clone(), desk.clone());
-            let guest = Guests::admit(&guests, peer.ip(), &settings);
+            let guest = Guests::admit(&guests, peer.ip(), settings.room);
             tokio::spawn(async move {
                 let Some(_guest) = guest else {
                     let mut stream = stream;
@@ -188,147 +189,13 @@ async fn converse(stream: TcpStream, peer: IpAddr, settings: &Settings, desk: &d
     }
 }
 
-/// The last word to a host that may still be sending: closing on it would throw the word away with what it sends
-/// (RFC 9293 §3.10.7.1), so that is read, within limits, and dropped.
-async fn part<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, words: &str) -> io::Result<()> {
-    stream.write_all(words.as_bytes()).await?;
-    stream.shutdown().await?;
-    let mut rest = stream.take(MOST_DROPPED);
-    let mut nowhere = tokio::io::sink();
-    let _ = timeout(LONGEST_PARTING, tokio::io::copy_buf(&mut rest, &mut nowhere)).await;
-    Ok(())
-}
-
-/// One line without its CRLF; `None` where it is too long or ended by LF alone.
-async fn line<S: AsyncRead + Unpin>(stream: &mut BufReader<S>, most: usize) -> io::Result<Option<Vec<u8>>> {
-    let mut line = Vec::new();
-    loop {
-        let available = stream.fill_buf().await?;
-        if available.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let (part, ended) = match available.iter().position(|octet| *octet == b'\n') {
-            Some(at) => (at + 1, true),
-            None => (available.len(), false),
-        };
-        if line.len() + part > most {
-            return Ok(None);
-        }
-        line.extend_from_slice(&available[..part]);
-        stream.consume(part);
-        if ended {
-            line.pop();
-            let ends_right = line.pop() == Some(b'\r') && !line.contains(&b'\r');
-            return Ok(ends_right.then_some(line));
-        }
-    }
-}
-
-/// A message up to its final dot. The inner `Err` is the last reply of a session that cannot go on: where lines do not
-/// end with CRLF two hosts may see the end of a message at two places.
-async fn message<S: AsyncRead + Unpin>(
-    stream: &mut BufReader<S>,
-    idle: Duration,
-) -> io::Result<Result<Vec<u8>, String>> {
-    let mut octets = Vec::new();
-    loop {
-        let Some(line) = timeout(idle, line(stream, LONGEST_LINE)).await?? else {
-            return Ok(Err(
-                "550 5.6.11 a line is too long or does not end with CRLF\r\n".to_owned()
-            ));
-        };
-        let line = match line.as_slice() {
-            b"." => return Ok(Ok(octets)),
-            [b'.', rest @ ..] => rest,
-            line => line,
-        };
-        if octets.len() + line.len() + 2 > MOST_OCTETS {
-            return Ok(Err(format!("552 5.3.4 a reply has {MOST_OCTETS} octets at most\r\n")));
-        }
-        octets.extend_from_slice(line);
-        octets.extend_from_slice(b"\r\n");
-    }
-}
-
-/// Who is connected.
-#[derive(Default)]
-struct Guests(Mutex<HashMap<IpAddr, usize>>);
-
-struct Guest {
-    guests: Arc<Guests>,
-    address: IpAddr,
-}
-
-impl Guests {
-    fn admit(guests: &Arc<Self>, address: IpAddr, settings: &Settings) -> Option<Guest> {
-        let address = household(address);
-        let mut there = guests.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let from_there = there.get(&address).copied().unwrap_or_default();
-        if there.values().sum::<usize>() >= settings.connections || from_there >= settings.per_address {
-            return None;
-        }
-        there.insert(address, from_there + 1);
-        Some(Guest {
-            guests: guests.clone(),
-            address,
-        })
-    }
-}
-
-/// Whom an address counts for: of IPv6 one host has a whole /64.
-fn household(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        v4 => v4,
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        let mut there = self.guests.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match there.get_mut(&self.address) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => {
-                there.remove(&self.address);
-            }
-        }
-    }
-}
-
-const LONGEST_COMMAND: usize = 1000;
-/// RFC 5321 §4.5.3.1.6 has 1000; there are programs that do not break lines.
-const LONGEST_LINE: usize = 16 * 1024;
-const MOST_DROPPED: u64 = 16 * 1024 * 1024;
-const LONGEST_PARTING: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _};
+
     use super::*;
-
-    async fn read(octets: &[u8]) -> Result<Vec<u8>, String> {
-        let mut stream = BufReader::new(octets);
-        message(&mut stream, PAUSE).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_message_ends_with_its_dot_and_nowhere_else() {
-        let whole = read(b"a: b\r\n\r\n..x\r\n.\r\nRSET\r\n").await.unwrap();
-        assert_eq!(whole, b"a: b\r\n\r\n.x\r\n");
-        // Smuggling: some hosts take these for the end, so nobody may.
-        for wrong in [&b"a\n.\r\nMAIL"[..], b"a\r\n.\nMAIL", b"a\r.\r\nMAIL", b"a\n.\nMAIL"] {
-            assert!(read(wrong).await.unwrap_err().starts_with("550 5.6.11"));
-        }
-    }
-
-    // 8823-3-14
-    #[tokio::test]
-    async fn a_message_that_is_too_large_is_not_kept() {
-        let large = [&b"a".repeat(900)[..], b"\r\n"].concat().repeat(400);
-        assert!(read(&large).await.unwrap_err().starts_with("552 5.3.4"));
-        let long = b"a".repeat(LONGEST_LINE + 1);
-        assert!(read(&long).await.unwrap_err().starts_with("550"));
-    }
 
     struct Clerk;
 
@@ -362,8 +229,10 @@ mod tests {
             protocol,
             host: "ca.test".to_owned(),
             tls: Some(Arc::new(tls.with_cert_resolver(nobody))),
-            connections: 3,
-            per_address: 2,
+            room: Room {
+                connections: 3,
+                per_address: 2,
+            },
             idle: Duration::from_secs(60),
             longest: Duration::from_secs(600),
         }
@@ -412,15 +281,6 @@ mod tests {
         assert!(said.contains("552 5.3.4"), "{said}");
     }
 
-    #[test]
-    fn the_addresses_of_one_ipv6_network_count_as_one_and_those_of_another_do_not() {
-        let (guests, settings) = (Arc::new(Guests::default()), settings(Protocol::Smtp));
-        let admit = |text: &str| Guests::admit(&guests, text.parse().unwrap(), &settings);
-        let _first = (admit("2001:db8::1").unwrap(), admit("2001:db8::2").unwrap());
-        assert!(admit("2001:db8::ffff:0:0:3").is_none());
-        assert!(admit("2001:db8:0:1::1").is_some());
-    }
-
     #[tokio::test]
     async fn an_address_has_so_many_connections_and_no_more() {
         let address = listening(settings(Protocol::Smtp)).await;
@@ -434,17 +294,5 @@ mod tests {
         assert!(first.1.starts_with("220 ca.test"), "{}", first.1);
         let (_, refused) = guest().await;
         assert_eq!(refused, "421 4.7.0 ca.test has too many connections\r\n");
-    }
-
-    #[test]
-    fn who_leaves_makes_room_for_another_of_the_same_address_and_all_addresses_share_what_there_is() {
-        let (guests, settings) = (Arc::new(Guests::default()), settings(Protocol::Smtp));
-        let admit = |last: u8| Guests::admit(&guests, IpAddr::from([192, 0, 2, last]), &settings);
-        let (first, _second) = (admit(1).unwrap(), admit(1).unwrap());
-        assert!(admit(1).is_none());
-        let _third = admit(2).unwrap();
-        assert!(admit(3).is_none());
-        drop(first);
-        assert!(admit(1).is_some());
     }
 }
